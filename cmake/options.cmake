@@ -1,0 +1,18 @@
+# Warnings are errors; floating point keeps its meaning (no -ffast-math) except that a*b+c may
+# contract to an FMA and errno/traps are off, so that loops vectorise.
+add_library(laclip_options INTERFACE)
+target_compile_options(laclip_options INTERFACE
+  -Wall -Wextra -Wshadow -Wpedantic -Werror -fno-math-errno -fno-trapping-math
+  -fmacro-prefix-map=${CMAKE_SOURCE_DIR}/= -fmacro-prefix-map=${CMAKE_BINARY_DIR}/view/=)
+if(LACLIP_NATIVE)
+  target_compile_options(laclip_options INTERFACE -march=native)
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    # g++ 12 prefers 256-bit vectors on machines whose 512-bit units cost no clock.
+    target_compile_options(laclip_options INTERFACE -mprefer-vector-width=512)
+  endif()
+endif()
+if(LACLIP_SANITIZE)
+  target_compile_options(laclip_options INTERFACE
+    -fsanitize=${LACLIP_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  target_link_options(laclip_options INTERFACE -fsanitize=${LACLIP_SANITIZE})
+endif()
