@@ -1,0 +1,88 @@
+// Op<Signature>: joins the contract of an op with its implementations. A call checks the operands
+// against the contract, then runs the implementation of the stream's device:
+//
+//   using AddForward = void(Stream&, Out y, In a, In b);
+//   namespace cpu { AddForward add_forward; }
+//   inline constexpr Op<AddForward> add_forward{
+//       "add_forward: y[N C] <- a[N C] b[N C]", cpu::add_forward};
+//
+// An op without a CUDA function says so when it is called there.
+#pragma once
+
+#include <concepts>
+#include <string>
+#include <type_traits>
+
+#include "base/timer.h"
+#include "kernels/core/contract.h"
+#include "kernels/core/roles.h"
+#include "kernels/core/stream.h"
+
+namespace laclip {
+
+template <class T>
+concept Operand = std::same_as<T, In> || std::same_as<T, Out> || std::same_as<T, Acc> ||
+                  std::same_as<T, InOut>;
+
+template <class Signature>
+class Op;
+
+template <class... Args>
+class Op<void(Stream&, Args...)> {
+ public:
+  using Function = void(Stream&, Args...);
+  static constexpr int kOperands = (int(Operand<Args>) + ... + 0);
+
+  consteval Op(const char* contract, Function* cpu, Function* cuda = nullptr)
+      : contract_(contract), cpu_(cpu), cuda_(cuda) {
+    if (contract_.count != kOperands) throw "the contract and the signature disagree";
+    if (!roles_agree(contract_)) throw "an operand stands on the wrong side of <-";
+  }
+
+  void operator()(Stream& stream, Args... args) const {
+    const Tensor* operands[kOperands > 0 ? kOperands : 1];
+    int count = 0;
+    ([&](auto& arg) {
+      if constexpr (Operand<std::remove_cvref_t<decltype(arg)>>) operands[count++] = &arg.tensor();
+    }(args), ...);
+    contract_.check(operands, stream.device());
+    if (stream.dry_run) return;
+    Function* function = stream.device() == Device::cpu ? cpu_ : cuda_;
+    check(function != nullptr, "{} has no {} implementation yet; run with --device cpu",
+          contract_.op, name_of(stream.device()));
+    if (!stream.profile) return function(stream, args...);
+    const Timer timer;
+    function(stream, args...);
+    auto& ops = stream.profile->ops;
+    auto entry = ops.find(contract_.op);
+    if (entry == ops.end()) entry = ops.emplace(std::string(contract_.op), OpProfile::Entry{}).first;
+    entry->second.calls += 1;
+    entry->second.seconds += timer.seconds();
+  }
+
+  const Contract& contract() const { return contract_; }
+
+ private:
+  enum class Side { written, read, attribute };
+
+  // Outputs stand left of "<-" in the contract exactly if their type says that they are written.
+  static consteval bool roles_agree(const Contract& contract) {
+    int position = 0;
+    for (Side side : {side_of<Args>()...}) {
+      if (side == Side::attribute) continue;
+      if ((position < contract.outputs) != (side == Side::written)) return false;
+      ++position;
+    }
+    return true;
+  }
+  template <class Arg>
+  static consteval Side side_of() {
+    if constexpr (!Operand<Arg>) return Side::attribute;
+    else return Arg::role == Role::in ? Side::read : Side::written;
+  }
+
+  Contract contract_;
+  Function *cpu_, *cuda_;
+};
+
+}  // namespace laclip

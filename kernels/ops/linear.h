@@ -1,0 +1,45 @@
+// Affine maps. The weight of `linear` is stored [O C] (PyTorch's nn.Linear), that of `project`
+// [C O] (CLIP's projections, which are applied as x @ w).
+//
+//   linear    y[n,o] = Σ_c x[n,c] w[o,c] + b[o]          project   y[n,o] = Σ_c x[n,c] w[c,o]
+//   dx[n,c]  = Σ_o dy[n,o] w[o,c]                        dx[n,c]  = Σ_o dy[n,o] w[c,o]
+//   dw[o,c] += Σ_n dy[n,o] x[n,c]                        dw[c,o] += Σ_n x[n,c] dy[n,o]
+//   db[o]   += Σ_n dy[n,o]
+//
+// y may be fp32 while x and w are bf16 (logits). All sums are in fp32.
+#pragma once
+
+#include "kernels/core/op.h"
+
+namespace laclip {
+
+using LinearForward = void(Stream&, Out y, In x, In w, In b);
+using LinearBackwardInput = void(Stream&, Out dx, In dy, In w);
+using LinearBackwardWeight = void(Stream&, Acc dw, Acc db, In dy, In x);
+using ProjectForward = void(Stream&, Out y, In x, In w);
+using ProjectBackwardInput = void(Stream&, Out dx, In dy, In w);
+using ProjectBackwardWeight = void(Stream&, Acc dw, In dy, In x);
+namespace cpu {
+LinearForward linear_forward;
+LinearBackwardInput linear_backward_input;
+LinearBackwardWeight linear_backward_weight;
+ProjectForward project_forward;
+ProjectBackwardInput project_backward_input;
+ProjectBackwardWeight project_backward_weight;
+}  // namespace cpu
+
+inline constexpr Op<LinearForward> linear_forward{
+    "linear_forward: y[N O]:* <- x[N C] w[O C] b?[O]", cpu::linear_forward};
+inline constexpr Op<LinearBackwardInput> linear_backward_input{
+    "linear_backward_input: dx[N C] <- dy[N O] w[O C]", cpu::linear_backward_input};
+inline constexpr Op<LinearBackwardWeight> linear_backward_weight{
+    "linear_backward_weight: dw[O C]:f32 db?[O]:f32 <- dy[N O] x[N C]",
+    cpu::linear_backward_weight};
+inline constexpr Op<ProjectForward> project_forward{
+    "project_forward: y[N O] <- x[N C] w[C O]", cpu::project_forward};
+inline constexpr Op<ProjectBackwardInput> project_backward_input{
+    "project_backward_input: dx[N C] <- dy[N O] w[C O]", cpu::project_backward_input};
+inline constexpr Op<ProjectBackwardWeight> project_backward_weight{
+    "project_backward_weight: dw[C O]:f32 <- dy[N O] x[N C]", cpu::project_backward_weight};
+
+}  // namespace laclip

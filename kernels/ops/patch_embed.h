@@ -1,0 +1,41 @@
+// From images to rows of tokens.
+//
+// normalize_image: uint8 pixels to normalised planes, y[b,i,·] = (x[b,·,i] / 255 - mean[i]) / std[i].
+// patchify: cuts planes into patches so that the patch convolution becomes `linear` with the
+//   weight [W, I·p·p] of conv1 viewed as a matrix: y[b·P + patch][(i·p + row)·p + column], patches
+//   row by row.
+// class_token: y = [cls; x] + places for each image; rows of x: B·P, rows of y: B·(P+1).
+//   dx = dy without the first rows     dcls += Σ_b dy[b,0]     dplaces += Σ_b dy[b]
+#pragma once
+
+#include <array>
+
+#include "kernels/core/op.h"
+
+namespace laclip {
+
+struct PixelScale {
+  std::array<float, 3> mean, std;
+};
+
+using NormalizeImage = void(Stream&, Out y, In x, PixelScale);
+using Patchify = void(Stream&, Out y, In x, int patch);
+using ClassTokenForward = void(Stream&, Out y, In x, In cls, In places);
+using ClassTokenBackward = void(Stream&, Out dx, Acc dcls, Acc dplaces, In dy);
+namespace cpu {
+NormalizeImage normalize_image;
+Patchify patchify;
+ClassTokenForward class_token_forward;
+ClassTokenBackward class_token_backward;
+}  // namespace cpu
+
+inline constexpr Op<NormalizeImage> normalize_image{
+    "normalize_image: y[B 3 R S] <- x[B R S 3]:u8", cpu::normalize_image};
+inline constexpr Op<Patchify> patchify{"patchify: y[M K] <- x[B 3 R S]", cpu::patchify};
+inline constexpr Op<ClassTokenForward> class_token_forward{
+    "class_token_forward: y[N C] <- x[M C] cls[C] places[T C]", cpu::class_token_forward};
+inline constexpr Op<ClassTokenBackward> class_token_backward{
+    "class_token_backward: dx[M C] dcls[C]:f32 dplaces[T C]:f32 <- dy[N C]",
+    cpu::class_token_backward};
+
+}  // namespace laclip

@@ -1,0 +1,27 @@
+// Rotary position embedding (Su et al. 2021) in the half-split form of Hugging Face: the pairs of a
+// head are (x[i], x[i + D/2]), i < D/2. Applied in place to the query and key heads of rows
+// [q | k | v]; the values stay.
+//
+//   x[i]       <- x[i] cos - x[i + D/2] sin       cos, sin = table[position][i], table[position][D/2 + i]
+//   x[i + D/2] <- x[i + D/2] cos + x[i] sin
+#pragma once
+
+#include "kernels/core/op.h"
+
+namespace laclip {
+
+struct RopeOptions {
+  int heads = 1;      // query heads
+  int key_heads = 1;
+};
+
+using RopeForward = void(Stream&, InOut qkv, In table, In positions, RopeOptions);
+namespace cpu {
+RopeForward rope_forward;
+}
+
+// table[T D]: row t holds cos(t·f_i) for i < D/2, then sin(t·f_i); the model builds it.
+inline constexpr Op<RopeForward> rope_forward{
+    "rope_forward: qkv[N Q] <- table[T D]:f32 positions[N]:i32", cpu::rope_forward};
+
+}  // namespace laclip
