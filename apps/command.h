@@ -1,0 +1,21 @@
+// The commands of the program. Each lies in a folder of its own and registers itself with its
+// options; the callback does the work and throws Error (exit code 1) or UsageError (2).
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+namespace laclip {
+
+void add_rewrite_command(CLI::App& root);
+void add_train_command(CLI::App& root);
+void add_evaluate_command(CLI::App& root);
+void add_generate_command(CLI::App& root);
+void add_tokenize_command(CLI::App& root);
+void add_inspect_command(CLI::App& root);
+void add_bench_command(CLI::App& root);
+
+// A subcommand with what all of them share: defaults in the help, --config FILE (TOML; flags given
+// on the command line override it).
+CLI::App* add_command(CLI::App& root, const std::string& name, const std::string& description);
+
+}  // namespace laclip

@@ -1,0 +1,54 @@
+#include "apps/manifest.h"
+
+#include <fmt/chrono.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <ctime>
+#include <thread>
+
+#include "base/check.h"
+
+namespace laclip {
+namespace {
+
+std::string processor_name() {
+  for (const std::string& line : read_lines("/proc/cpuinfo")) {
+    const size_t colon = line.find(": ");
+    if (line.starts_with("model name") && colon != std::string::npos) return line.substr(colon + 2);
+  }
+  return "unknown";
+}
+
+Json machine() {
+  utsname system{};
+  uname(&system);
+  return {{"host", system.nodename},
+          {"system", fmt::format("{} {} {}", system.sysname, system.release, system.machine)},
+          {"processor", processor_name()},
+          {"cores", std::thread::hardware_concurrency()},
+          {"memory_bytes", int64_t(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGESIZE)}};
+}
+
+}  // namespace
+
+std::string version_text() {
+  return fmt::format("laclip {} ({}, {}, {})", LACLIP_VERSION, LACLIP_BUILD_TYPE, LACLIP_COMPILER,
+                     LACLIP_TUNING);
+}
+
+void write_manifest(const fs::path& folder, const CLI::App& command, const Json& data,
+                    const std::string& prefix) {
+  create_directories(folder);
+  write_atomically(folder / (prefix + "config.toml"), command.config_to_str(true, false));
+  const Json manifest = {
+      {"command", command.get_name()},
+      {"version", LACLIP_VERSION},
+      {"build", {{"type", LACLIP_BUILD_TYPE}, {"compiler", LACLIP_COMPILER}, {"tuning", LACLIP_TUNING}}},
+      {"machine", machine()},
+      {"started", fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr)))},
+      {"data", data}};
+  write_atomically(folder / (prefix + "manifest.json"), manifest.dump(2) + "\n");
+}
+
+}  // namespace laclip
