@@ -39,7 +39,7 @@ std::string version_text() {
 
 void write_manifest(const fs::path& folder, const CLI::App& command, const Json& data,
                     const std::string& prefix) {
-  create_directories(folder);
+  make_folders(folder);
   write_atomically(folder / (prefix + "config.toml"), command.config_to_str(true, false));
   const Json manifest = {
       {"command", command.get_name()},

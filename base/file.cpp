@@ -142,7 +142,7 @@ void write_atomically(const fs::path& path, std::string_view text) {
   file.commit();
 }
 
-void create_directories(const fs::path& path) {
+void make_folders(const fs::path& path) {
   std::error_code error;
   fs::create_directories(path, error);
   if (error) fail("{}: cannot create this folder: {}", path.string(), error.message());

@@ -53,7 +53,7 @@ class AtomicFile {
 };
 
 void write_atomically(const fs::path& path, std::string_view text);
-void create_directories(const fs::path& path);  // with a clear error when it cannot
+void make_folders(const fs::path& path);  // with a clear error when it cannot
 
 // An append-only file (logs, JSONL, rewrites). append() hands whole records to the kernel in one
 // write, so a kill leaves at most one incomplete record at the end.
