@@ -1,0 +1,71 @@
+#include "apps/config_file.h"
+
+#include <gtest/gtest.h>
+
+#include "base/check.h"
+#include "base/file.h"
+#include "tests/harness/reference_data.h"
+
+namespace laclip {
+namespace {
+
+struct Program {
+  CLI::App root;
+  double lr = 1;
+  bool strict = false;
+  std::vector<std::string> files;
+  Program() {
+    CLI::App* train = root.add_subcommand("train");
+    train->add_option("--lr", lr);
+    train->add_flag("--strict", strict);
+    train->add_option("--rewrites", files);
+    train->add_option("--config");
+  }
+  void run(const std::vector<std::string>& arguments) {
+    auto expanded = expand_config_file(arguments, root);
+    std::reverse(expanded.begin(), expanded.end());
+    root.parse(expanded);
+  }
+};
+
+TEST(ConfigFile, GivesOptionsAndFlagsOverrideThem) {
+  test::TemporaryFolder folder;
+  const std::string path = (folder / "run.toml").string();
+  write_atomically(path, "lr = 0.5\nstrict = true\nrewrites = [\"a\", \"b\"]\n");
+  Program from_file;
+  from_file.run({"train", "--config", path});
+  EXPECT_EQ(from_file.lr, 0.5);
+  EXPECT_TRUE(from_file.strict);
+  EXPECT_EQ(from_file.files, (std::vector<std::string>{"a", "b"}));
+  Program overridden;
+  overridden.run({"train", "--config=" + path, "--lr", "2"});
+  EXPECT_EQ(overridden.lr, 2);
+  EXPECT_TRUE(overridden.strict);
+}
+
+TEST(ConfigFile, SectionsMustBelongToTheCommand) {
+  test::TemporaryFolder folder;
+  const std::string path = (folder / "run.toml").string();
+  write_atomically(path, "[train]\nlr = 0.25\n");
+  Program program;
+  program.run({"train", "--config", path});
+  EXPECT_EQ(program.lr, 0.25);
+  write_atomically(path, "[rewrite]\nlr = 0.25\n");
+  EXPECT_THROW(Program().run({"train", "--config", path}), UsageError);
+}
+
+TEST(ConfigFile, UnknownOptionsAndMissingFilesAreUsageErrors) {
+  test::TemporaryFolder folder;
+  const std::string path = (folder / "run.toml").string();
+  write_atomically(path, "learning-rate = 1\n");
+  try {
+    Program().run({"train", "--config", path});
+    FAIL() << "no error";
+  } catch (const UsageError& error) {
+    EXPECT_NE(std::string(error.what()).find("unknown option 'learning-rate'"), std::string::npos);
+  }
+  EXPECT_THROW(Program().run({"train", "--config", (folder / "nothing.toml").string()}), UsageError);
+}
+
+}  // namespace
+}  // namespace laclip
