@@ -27,12 +27,14 @@ class Stream {
   bool dry_run = false;
   OpProfile* profile = nullptr;
 
-  // Memory for the time of one op; taken and given back by ScratchScope.
+  // Working memory for the time of one op.
   Scratch& scratch() { return scratch_; }
+  // The same for library calls inside an op.
+  Scratch& library_scratch() { return library_scratch_; }
 
  private:
   Device device_;
-  Scratch scratch_;
+  Scratch scratch_, library_scratch_;
 };
 
 }  // namespace laclip

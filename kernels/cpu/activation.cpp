@@ -1,0 +1,67 @@
+#include "kernels/ops/activation.h"
+
+#include "kernels/cpu/vector_math.h"
+
+namespace laclip::cpu {
+namespace {
+
+struct Gelu {
+  static float value(float x) { return x * normal_cdf(x); }
+  static float slope(float x) { return normal_cdf(x) + x * normal_pdf(x); }
+};
+struct QuickGelu {
+  static constexpr float kSteepness = 1.702f;
+  static float value(float x) { return x * sigmoid(kSteepness * x); }
+  static float slope(float x) {
+    const float s = sigmoid(kSteepness * x);
+    return s * (1.0f + kSteepness * x * (1.0f - s));
+  }
+};
+
+template <class Body>
+void with_kind(Activation kind, Body&& body) {
+  if (kind == Activation::gelu) body(Gelu{});
+  else body(QuickGelu{});
+}
+
+}  // namespace
+
+void activation_forward(Stream&, Out y, In x, Activation kind) {
+  const int64_t count = x.elements();
+  dispatch_float(x.dtype, [&]<class T>(TypeTag<T>) {
+    with_kind(kind, [&]<class F>(F) {
+      const T* in = x.as<T>();
+      T* out = y.as<T>();
+#pragma omp parallel for simd schedule(static)
+      for (int64_t i = 0; i < count; ++i) out[i] = T(F::value(float(in[i])));
+    });
+  });
+}
+
+void activation_backward(Stream&, Out dx, In dy, In x, Activation kind) {
+  const int64_t count = x.elements();
+  dispatch_float(x.dtype, [&]<class T>(TypeTag<T>) {
+    with_kind(kind, [&]<class F>(F) {
+      const T *in = x.as<T>(), *grad = dy.as<T>();
+      T* out = dx.as<T>();
+#pragma omp parallel for simd schedule(static)
+      for (int64_t i = 0; i < count; ++i) out[i] = T(float(grad[i]) * F::slope(float(in[i])));
+    });
+  });
+}
+
+void swiglu_forward(Stream&, Out y, In x) {
+  const int64_t N = y[0], F = y[1];
+  dispatch_float(x.dtype, [&]<class T>(TypeTag<T>) {
+#pragma omp parallel for schedule(static) if (N * F > 16384)
+    for (int64_t n = 0; n < N; ++n) {
+      const T *gate = x.as<T>() + n * 2 * F, *up = gate + F;
+      T* out = y.as<T>() + n * F;
+#pragma omp simd
+      for (int64_t f = 0; f < F; ++f)
+        out[f] = T(float(gate[f]) * sigmoid(float(gate[f])) * float(up[f]));
+    }
+  });
+}
+
+}  // namespace laclip::cpu

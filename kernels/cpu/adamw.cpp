@@ -1,0 +1,39 @@
+#include "kernels/ops/adamw.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace laclip::cpu {
+
+void adamw(Stream&, InOut w, InOut m, InOut v, Out value, In gradient, In square_norm,
+           AdamwOptions o) {
+  const int64_t count = w.elements();
+  float clip = 1;
+  if (o.max_norm > 0 && square_norm)
+    clip = std::min(1.0f, o.max_norm / (std::sqrt(*square_norm.as<float>()) + 1e-6f));
+  // The bias corrections in double: 1 - 0.98^1 has lost half its digits in fp32.
+  const float correct_m = float(1.0 / (1.0 - std::pow(double(o.beta1), double(o.step))));
+  const float correct_v = float(1.0 / (1.0 - std::pow(double(o.beta2), double(o.step))));
+  float *weight = w.as<float>(), *first = m.as<float>(), *second = v.as<float>();
+  bf16* rounded = value ? value.as<bf16>() : nullptr;
+  const float* grad = gradient.as<float>();
+
+  auto update = [&](int64_t begin, int64_t end, float decay) {
+#pragma omp parallel for simd schedule(static)
+    for (int64_t i = begin; i < end; ++i) {
+      const float g = grad[i] * clip;
+      first[i] = o.beta1 * first[i] + (1 - o.beta1) * g;
+      second[i] = o.beta2 * second[i] + (1 - o.beta2) * g * g;
+      const float step = first[i] * correct_m / (std::sqrt(second[i] * correct_v) + o.eps);
+      weight[i] -= o.lr * (decay * weight[i] + step);
+    }
+    if (!rounded) return;
+#pragma omp parallel for simd schedule(static)
+    for (int64_t i = begin; i < end; ++i) rounded[i] = bf16(weight[i]);
+  };
+  const int64_t decayed = std::clamp<int64_t>(o.decayed, 0, count);
+  update(0, decayed, o.decay);
+  update(decayed, count, 0);
+}
+
+}  // namespace laclip::cpu

@@ -1,0 +1,128 @@
+#include "kernels/ops/contrastive.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "kernels/cpu/gemm.h"
+#include "kernels/cpu/vector_math.h"
+
+namespace laclip::cpu {
+namespace {
+
+constexpr int64_t kRows = 256, kColumns = 512;  // a tile of s: 512 KiB, half of an L2 cache
+
+struct Tile {
+  int64_t row, rows, column, columns;
+  float* s;  // [rows columns]
+};
+
+// Calls body(tile) for all tiles of s, row blocks outside.
+template <class Body>
+void for_each_tile(Stream& stream, float* tile_memory, In image, In text, float scale,
+                   Body&& body) {
+  const int64_t B = image[0], E = image[1];
+  for (int64_t row = 0; row < B; row += kRows) {
+    for (int64_t column = 0; column < B; column += kColumns) {
+      const Tile tile{row, std::min(kRows, B - row), column, std::min(kColumns, B - column),
+                      tile_memory};
+      gemm(stream, {tile.rows, tile.columns, E, Layout::plain, Layout::transposed}, tile.s,
+           image.as<float>() + row * E, text.as<float>() + column * E);
+      const int64_t count = tile.rows * tile.columns;
+#pragma omp parallel for simd schedule(static)
+      for (int64_t i = 0; i < count; ++i) tile.s[i] *= scale;
+      body(tile);
+    }
+  }
+}
+
+// A running log-sum-exp: log Σ = max + log(sum).
+struct LogSum {
+  float max = -std::numeric_limits<float>::infinity(), sum = 0;
+  void add(const float* values, int64_t count, int64_t stride) {
+    float largest = max;
+    for (int64_t i = 0; i < count; ++i) largest = std::max(largest, values[i * stride]);
+    float total = sum * std::exp(max - largest);
+    for (int64_t i = 0; i < count; ++i) total += fast_exp(values[i * stride] - largest);
+    max = largest;
+    sum = total;
+  }
+  float value() const { return max + std::log(sum); }
+};
+
+}  // namespace
+
+void contrastive_forward(Stream& stream, Out loss, Out lse_image, Out lse_text, In image, In text,
+                         In logit_scale) {
+  const int64_t B = image[0];
+  const float scale = std::exp(*logit_scale.as<float>());
+  float* memory = stream.scratch().reserve<float>(kRows * kColumns + B + 4 * B);
+  float* diagonal = memory + kRows * kColumns;
+  auto* row_sums = reinterpret_cast<LogSum*>(diagonal + B);
+  LogSum* column_sums = row_sums + B;
+  std::fill(row_sums, row_sums + 2 * B, LogSum{});
+
+  for_each_tile(stream, memory, image, text, scale, [&](const Tile& t) {
+#pragma omp parallel
+    {
+#pragma omp for schedule(static) nowait
+      for (int64_t a = 0; a < t.rows; ++a)
+        row_sums[t.row + a].add(t.s + a * t.columns, t.columns, 1);
+#pragma omp for schedule(static)
+      for (int64_t b = 0; b < t.columns; ++b)
+        column_sums[t.column + b].add(t.s + b, t.rows, t.columns);
+    }
+    for (int64_t a = 0; a < t.rows; ++a) {
+      const int64_t b = t.row + a - t.column;
+      if (b >= 0 && b < t.columns) diagonal[t.row + a] = t.s[a * t.columns + b];
+    }
+  });
+
+  double total = 0;
+  for (int64_t b = 0; b < B; ++b) {
+    const float by_image = row_sums[b].value(), by_text = column_sums[b].value();
+    lse_image.as<float>()[b] = by_image;
+    lse_text.as<float>()[b] = by_text;
+    total += double(by_image) + double(by_text) - 2.0 * double(diagonal[b]);
+  }
+  *loss.as<float>() = float(total / (2.0 * double(B)));
+}
+
+void contrastive_backward(Stream& stream, Out dimage, Out dtext, Acc dlogit_scale, In image,
+                          In text, In logit_scale, In lse_image, In lse_text) {
+  const int64_t B = image[0], E = image[1];
+  const float scale = std::exp(*logit_scale.as<float>());
+  const float share = 1.0f / (2.0f * float(B));
+  float* memory = stream.scratch().reserve<float>(kRows * kColumns + kRows);
+  float* row_totals = memory + kRows * kColumns;
+  std::fill(dimage.as<float>(), dimage.as<float>() + B * E, 0.0f);
+  std::fill(dtext.as<float>(), dtext.as<float>() + B * E, 0.0f);
+  const float *by_image = lse_image.as<float>(), *by_text = lse_text.as<float>();
+  double dscale = 0;
+
+  for_each_tile(stream, memory, image, text, scale, [&](const Tile& t) {
+#pragma omp parallel for schedule(static)
+    for (int64_t a = 0; a < t.rows; ++a) {
+      float* s = t.s + a * t.columns;
+      const float own = by_image[t.row + a];
+      const int64_t match = t.row + a - t.column;
+      float total = 0;
+#pragma omp simd reduction(+ : total)
+      for (int64_t b = 0; b < t.columns; ++b) {
+        const float p = fast_exp(s[b] - own) + fast_exp(s[b] - by_text[t.column + b]);
+        const float ds = share * (b == match ? p - 2.0f : p);
+        total += ds * s[b];
+        s[b] = ds * scale;  // of the cosine, from here on
+      }
+      row_totals[a] = total;
+    }
+    for (int64_t a = 0; a < t.rows; ++a) dscale += double(row_totals[a]);
+    gemm(stream, {.m = t.rows, .n = E, .k = t.columns, .accumulate = true},
+         dimage.as<float>() + t.row * E, t.s, text.as<float>() + t.column * E);
+    gemm(stream, {.m = t.columns, .n = E, .k = t.rows, .a = Layout::transposed, .accumulate = true},
+         dtext.as<float>() + t.column * E, t.s, image.as<float>() + t.row * E);
+  });
+  *dlogit_scale.as<float>() += float(dscale);
+}
+
+}  // namespace laclip::cpu

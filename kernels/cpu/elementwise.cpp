@@ -1,0 +1,36 @@
+#include "kernels/ops/elementwise.h"
+
+namespace laclip::cpu {
+
+void add(Stream&, Out y, In a, In b) {
+  const int64_t count = y.elements();
+  dispatch_float(y.dtype, [&]<class T>(TypeTag<T>) {
+    T* out = y.as<T>();
+    const T *left = a.as<T>(), *right = b.as<T>();
+#pragma omp parallel for simd schedule(static)
+    for (int64_t i = 0; i < count; ++i) out[i] = T(float(left[i]) + float(right[i]));
+  });
+}
+
+void convert(Stream&, Out y, In x) {
+  const int64_t count = y.elements();
+  dispatch_float(y.dtype, [&]<class To>(TypeTag<To>) {
+    dispatch_float(x.dtype, [&]<class From>(TypeTag<From>) {
+      To* out = y.as<To>();
+      const From* in = x.as<From>();
+#pragma omp parallel for simd schedule(static)
+      for (int64_t i = 0; i < count; ++i) out[i] = To(float(in[i]));
+    });
+  });
+}
+
+void fill(Stream&, Out y, float value) {
+  const int64_t count = y.elements();
+  dispatch_float(y.dtype, [&]<class T>(TypeTag<T>) {
+    T* out = y.as<T>();
+#pragma omp parallel for simd schedule(static)
+    for (int64_t i = 0; i < count; ++i) out[i] = T(value);
+  });
+}
+
+}  // namespace laclip::cpu

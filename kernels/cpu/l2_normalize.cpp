@@ -1,0 +1,42 @@
+#include "kernels/ops/l2_normalize.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace laclip::cpu {
+
+void l2_normalize_forward(Stream&, Out y, Out norm, In x) {
+  const int64_t B = x[0], E = x[1];
+  dispatch_float(x.dtype, [&]<class T>(TypeTag<T>) {
+#pragma omp parallel for schedule(static)
+    for (int64_t b = 0; b < B; ++b) {
+      const T* in = x.as<T>() + b * E;
+      T* out = y.as<T>() + b * E;
+      float squares = 0;
+#pragma omp simd reduction(+ : squares)
+      for (int64_t e = 0; e < E; ++e) squares += float(in[e]) * float(in[e]);
+      const float length = std::max(std::sqrt(squares), 1e-12f);
+      for (int64_t e = 0; e < E; ++e) out[e] = T(float(in[e]) / length);
+      norm.as<float>()[b] = length;
+    }
+  });
+}
+
+void l2_normalize_backward(Stream&, Out dx, In dy, In y, In norm) {
+  const int64_t B = y[0], E = y[1];
+  dispatch_float(y.dtype, [&]<class T>(TypeTag<T>) {
+#pragma omp parallel for schedule(static)
+    for (int64_t b = 0; b < B; ++b) {
+      const T *unit = y.as<T>() + b * E, *grad = dy.as<T>() + b * E;
+      T* out = dx.as<T>() + b * E;
+      float dot = 0;
+#pragma omp simd reduction(+ : dot)
+      for (int64_t e = 0; e < E; ++e) dot += float(grad[e]) * float(unit[e]);
+      const float inverse = 1.0f / norm.as<float>()[b];
+      for (int64_t e = 0; e < E; ++e)
+        out[e] = T((float(grad[e]) - float(unit[e]) * dot) * inverse);
+    }
+  });
+}
+
+}  // namespace laclip::cpu

@@ -1,0 +1,88 @@
+#include "kernels/ops/patch_embed.h"
+
+#include <cstring>
+
+namespace laclip::cpu {
+
+void normalize_image(Stream&, Out y, In x, PixelScale scale) {
+  const int64_t B = x[0], plane = x[1] * x[2];
+  dispatch_float(y.dtype, [&]<class T>(TypeTag<T>) {
+#pragma omp parallel for schedule(static)
+    for (int64_t b = 0; b < B; ++b) {
+      for (int64_t i = 0; i < 3; ++i) {
+        const float factor = 1.0f / (255.0f * scale.std[size_t(i)]);
+        const float shift = scale.mean[size_t(i)] / scale.std[size_t(i)];
+        const uint8_t* in = x.as<uint8_t>() + b * plane * 3 + i;
+        T* out = y.as<T>() + (b * 3 + i) * plane;
+        for (int64_t p = 0; p < plane; ++p) out[p] = T(float(in[p * 3]) * factor - shift);
+      }
+    }
+  });
+}
+
+void patchify(Stream&, Out y, In x, int patch) {
+  const int64_t B = x[0], R = x[2], S = x[3], p = patch;
+  check(p > 0 && R % p == 0 && S % p == 0, "patchify: an image of {}×{} cannot be cut into patches of {}",
+        R, S, p);
+  const int64_t down = R / p, across = S / p;
+  check(y[0] == B * down * across && y[1] == 3 * p * p,
+        "patchify: y is {} but {} patches of {} values are cut", y.shape.text(), B * down * across,
+        3 * p * p);
+  const auto bytes = size_t(p * size_of(x.dtype));
+  dispatch_float(x.dtype, [&]<class T>(TypeTag<T>) {
+#pragma omp parallel for schedule(static)
+    for (int64_t row = 0; row < B * down; ++row) {
+      const int64_t b = row / down, v = row % down;
+      for (int64_t u = 0; u < across; ++u) {
+        T* out = y.as<T>() + (row * across + u) * y[1];
+        for (int64_t i = 0; i < 3; ++i)
+          for (int64_t r = 0; r < p; ++r, out += p)
+            std::memcpy(out, x.as<T>() + ((b * 3 + i) * R + v * p + r) * S + u * p, bytes);
+      }
+    }
+  });
+}
+
+namespace {
+int64_t images_of(const char* op, int64_t n, int64_t m, int64_t t) {
+  check(t > 1 && n % t == 0 && m == n / t * (t - 1),
+        "{}: {} rows with class tokens and {} without do not fit {} places", op, n, m, t);
+  return n / t;
+}
+}  // namespace
+
+void class_token_forward(Stream&, Out y, In x, In cls, In places) {
+  const int64_t T = places[0], C = y[1];
+  const int64_t B = images_of("class_token_forward", y[0], x[0], T);
+  dispatch_float(y.dtype, [&]<class V>(TypeTag<V>) {
+#pragma omp parallel for schedule(static)
+    for (int64_t n = 0; n < B * T; ++n) {
+      const int64_t b = n / T, t = n % T;
+      const V* in = t == 0 ? cls.as<V>() : x.as<V>() + (b * (T - 1) + t - 1) * C;
+      const V* place = places.as<V>() + t * C;
+      V* out = y.as<V>() + n * C;
+      for (int64_t c = 0; c < C; ++c) out[c] = V(float(in[c]) + float(place[c]));
+    }
+  });
+}
+
+void class_token_backward(Stream&, Out dx, Acc dcls, Acc dplaces, In dy) {
+  const int64_t T = dplaces[0], C = dy[1];
+  const int64_t B = images_of("class_token_backward", dy[0], dx[0], T);
+  dispatch_float(dy.dtype, [&]<class V>(TypeTag<V>) {
+#pragma omp parallel for schedule(static)
+    for (int64_t t = 0; t < T; ++t) {  // one place a thread at a time: images in order
+      float* place = dplaces.as<float>() + t * C;
+      for (int64_t b = 0; b < B; ++b) {
+        const V* grad = dy.as<V>() + (b * T + t) * C;
+        for (int64_t c = 0; c < C; ++c) place[c] += float(grad[c]);
+        if (t == 0)
+          for (int64_t c = 0; c < C; ++c) dcls.as<float>()[c] += float(grad[c]);
+        else
+          std::memcpy(dx.as<V>() + (b * (T - 1) + t - 1) * C, grad, size_t(C) * sizeof(V));
+      }
+    }
+  });
+}
+
+}  // namespace laclip::cpu

@@ -1,0 +1,32 @@
+#include "kernels/ops/rope.h"
+
+namespace laclip::cpu {
+
+void rope_forward(Stream&, InOut qkv, In table, In positions, RopeOptions o) {
+  const int64_t N = qkv[0], Q = qkv[1], T = table[0], D = table[1], half = D / 2;
+  const int64_t rotated = o.heads + o.key_heads;
+  check(Q == (o.heads + 2 * o.key_heads) * D && D % 2 == 0,
+        "rope_forward: a row of {} values is not [q | k | v] of {} + 2·{} heads of {}", Q, o.heads,
+        o.key_heads, D);
+  const int32_t* place = positions.as<int32_t>();
+  for (int64_t n = 0; n < N; ++n)
+    check(place[n] >= 0 && place[n] < T, "rope_forward: position {} of row {} is outside 0..{}",
+          place[n], n, T - 1);
+  dispatch_float(qkv.dtype, [&]<class X>(TypeTag<X>) {
+#pragma omp parallel for schedule(static) if (N * Q > 16384)
+    for (int64_t n = 0; n < N; ++n) {
+      const float *cosine = table.as<float>() + place[n] * D, *sine = cosine + half;
+      for (int64_t h = 0; h < rotated; ++h) {
+        X* x = qkv.as<X>() + n * Q + h * D;
+#pragma omp simd
+        for (int64_t i = 0; i < half; ++i) {
+          const float a = float(x[i]), b = float(x[i + half]);
+          x[i] = X(a * cosine[i] - b * sine[i]);
+          x[i + half] = X(b * cosine[i] + a * sine[i]);
+        }
+      }
+    }
+  });
+}
+
+}  // namespace laclip::cpu
