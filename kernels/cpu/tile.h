@@ -1,0 +1,91 @@
+// A small fp32 matrix product for tiles that lie in the cache (attention).
+//
+//   c[m,n] (+)= Σ_k a(m,k) b[k,n]        a(m,k) = a[m·a_row + k·a_column]
+//
+// N is a multiple of kVector (the caller pads); M and K are any. Each c[m,n] is one chain of FMAs in
+// the order of k, whatever M is: a row's bits do not depend on its neighbours.
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+
+namespace laclip::cpu {
+
+inline constexpr int64_t kVector = 16;  // floats of an AVX-512 register
+inline int64_t padded(int64_t n) { return (n + kVector - 1) / kVector * kVector; }
+
+using Vector = float __attribute__((vector_size(kVector * sizeof(float))));
+
+struct Strided {
+  const float* data;
+  int64_t row, column;
+};
+
+// One register tile of M rows and V vectors.
+template <int M, int V>
+inline void product_tile(float* c, int64_t c_row, Strided a, const float* b, int64_t b_row,
+                         int64_t K, bool accumulate) {
+  Vector sum[M][V];
+  for (int m = 0; m < M; ++m)
+    for (int v = 0; v < V; ++v) {
+      if (accumulate) std::memcpy(&sum[m][v], c + m * c_row + v * kVector, sizeof(Vector));
+      else sum[m][v] = Vector{};
+    }
+  for (int64_t k = 0; k < K; ++k) {
+    Vector right[V];
+    for (int v = 0; v < V; ++v)
+      std::memcpy(&right[v], b + k * b_row + v * kVector, sizeof(Vector));
+    for (int m = 0; m < M; ++m) {
+      const float left = a.data[m * a.row + k * a.column];
+      for (int v = 0; v < V; ++v) sum[m][v] += left * right[v];
+    }
+  }
+  for (int m = 0; m < M; ++m)
+    for (int v = 0; v < V; ++v)
+      std::memcpy(c + m * c_row + v * kVector, &sum[m][v], sizeof(Vector));
+}
+
+template <int V>
+inline void product_columns(float* c, int64_t c_row, Strided a, const float* b, int64_t b_row,
+                            int64_t M, int64_t K, bool accumulate) {
+  int64_t m = 0;
+  auto rows = [&]<int R>() {
+    for (; m + R <= M; m += R)
+      product_tile<R, V>(c + m * c_row, c_row, {a.data + m * a.row, a.row, a.column}, b, b_row, K,
+                         accumulate);
+  };
+  rows.template operator()<8>();
+  rows.template operator()<4>();
+  rows.template operator()<1>();
+}
+
+inline void product(float* c, int64_t c_row, Strided a, const float* b, int64_t b_row, int64_t M,
+                    int64_t N, int64_t K, bool accumulate = false) {
+  int64_t n = 0;
+  for (; n + 2 * kVector <= N; n += 2 * kVector)
+    product_columns<2>(c + n, c_row, a, b + n, b_row, M, K, accumulate);
+  if (n < N) product_columns<1>(c + n, c_row, a, b + n, b_row, M, K, accumulate);
+}
+
+// Copies rows of a head (row stride in elements) to fp32: as they are, [T width], columns behind D
+// zero; or transposed, [D padded(T)], columns behind T zero.
+template <class T>
+void copy_head(float* out, int64_t width, const T* in, int64_t stride, int64_t rows, int64_t D) {
+  for (int64_t t = 0; t < rows; ++t) {
+    for (int64_t d = 0; d < D; ++d) out[t * width + d] = float(in[t * stride + d]);
+    for (int64_t d = D; d < width; ++d) out[t * width + d] = 0;
+  }
+}
+template <class T>
+void copy_head_transposed(float* out, const T* in, int64_t stride, int64_t rows, int64_t D) {
+  const int64_t width = padded(rows);
+  for (int64_t d = 0; d < D; ++d)
+    for (int64_t t = rows; t < width; ++t) out[d * width + t] = 0;
+  for (int64_t begin = 0; begin < rows; begin += kVector) {  // blocks that stay in L1
+    const int64_t end = begin + kVector < rows ? begin + kVector : rows;
+    for (int64_t d = 0; d < D; ++d)
+      for (int64_t t = begin; t < end; ++t) out[d * width + t] = float(in[t * stride + d]);
+  }
+}
+
+}  // namespace laclip::cpu
