@@ -1,0 +1,137 @@
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <functional>
+#include <string>
+
+#include "kernels/core/memory.h"
+#include "kernels/core/op.h"
+#include "kernels/ops/layernorm.h"
+
+namespace laclip {
+namespace {
+
+std::string error_of(const std::function<void()>& body) {
+  try {
+    body();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+using Probe = void(Stream&, Out y, In x, In b);
+void probe(Stream&, Out, In, In) {}
+constexpr Op<Probe> probe_op{"probe: y[N 2*C] <- x[N C] b?[N+1]:i32", probe};
+
+struct Operands {
+  Buffer memory{"test", 4096};
+  Tensor y = memory.tensor({2, 6}, DType::f32), x = memory.tensor({2, 3}, DType::f32),
+         b = memory.tensor({3}, DType::i32);
+  Stream stream;
+};
+
+TEST(Contract, AcceptsWhatFits) {
+  Operands o;
+  EXPECT_NO_THROW(probe_op(o.stream, o.y, o.x, o.b));
+  EXPECT_NO_THROW(probe_op(o.stream, o.y, o.x, none));
+}
+
+TEST(Contract, NamesTheOperandTheSizeAndWhoBoundIt) {
+  Operands o;
+  EXPECT_EQ(error_of([&] { probe_op(o.stream, o.y.view({3, 4}), o.x, none); }),
+            "probe: x is [2 3] but N = 3 (y is [3 4])");
+  EXPECT_EQ(error_of([&] { probe_op(o.stream, o.y.view({2, 6}), o.x.rows(0, 2), o.b.rows(0, 2)); }),
+            "probe: b is [2] but N = 2 (y is [2 6])");
+  EXPECT_EQ(error_of([&] { probe_op(o.stream, o.y.view({2, 2, 3}), o.x, none); }),
+            "probe: y is [2 2 3], but 2 dimensions are needed (probe: y[N 2*C] <- x[N C] b?[N+1]:i32)");
+}
+
+TEST(Contract, ChecksTypesAndMissingOperands) {
+  Operands o;
+  Tensor x16 = o.x;
+  x16.dtype = DType::bf16;
+  EXPECT_EQ(error_of([&] { probe_op(o.stream, o.y, x16, none); }), "probe: x is bf16 but y is f32");
+  EXPECT_EQ(error_of([&] { probe_op(o.stream, o.y, none, none); }), "probe: x is missing");
+  Tensor wrong = o.b;
+  wrong.dtype = DType::f32;
+  EXPECT_NE(error_of([&] { probe_op(o.stream, o.y, o.x, wrong); }).find("b cannot be f32"),
+            std::string::npos);
+}
+
+TEST(Contract, LayernormSaysWhichSizeIsWrong) {
+  Buffer memory("test", 4096);
+  Stream stream;
+  auto f32 = [&](Shape shape) { return memory.tensor(shape, DType::f32); };
+  EXPECT_EQ(error_of([&] {
+              layernorm_forward(stream, f32({2, 8}), f32({2}), f32({2}), f32({2, 8}), f32({4}),
+                                f32({8}), 1e-5f);
+            }),
+            "layernorm_forward: gamma is [4] but C = 8 (y is [2 8])");
+}
+
+TEST(Op, WithoutAnImplementationForTheDeviceSaysSo) {
+  Stream stream(Device::cuda);
+  Operands o;
+  o.y.device = o.x.device = Device::cuda;
+  EXPECT_EQ(error_of([&] { probe_op(stream, o.y, o.x, none); }),
+            "probe has no cuda implementation yet; run with --device cpu");
+}
+
+TEST(Op, AnOperandOnAnotherDeviceIsNamed) {
+  Operands o;
+  o.x.device = Device::cuda;
+  EXPECT_EQ(error_of([&] { probe_op(o.stream, o.y, o.x, none); }),
+            "probe: x lies on cuda but the stream runs on cpu");
+}
+
+TEST(Op, ADryRunChecksAndDoesNothing) {
+  Arena arena;  // measures
+  Stream stream;
+  stream.dry_run = true;
+  const Tensor y = arena.tensor({2, 6}, DType::f32), x = arena.tensor({2, 3}, DType::f32);
+  EXPECT_NO_THROW(probe_op(stream, y, x, none));
+  EXPECT_THROW(probe_op(stream, y, y, none), Error);
+  EXPECT_EQ(arena.high_water(), 2 * kAlignment);
+}
+
+TEST(Op, ProfileCountsCalls) {
+  Operands o;
+  OpProfile profile;
+  o.stream.profile = &profile;
+  probe_op(o.stream, o.y, o.x, none);
+  probe_op(o.stream, o.y, o.x, none);
+  EXPECT_EQ(profile.ops.at("probe").calls, 2);
+}
+
+TEST(Arena, GivesBackByScopesAndRefusesMoreThanPlanned) {
+  Arena arena("activations", 256);
+  {
+    ArenaScope scope(arena);
+    arena.tensor({64}, DType::f32);
+    EXPECT_NE(error_of([&] { arena.tensor({1}, DType::f32); }).find("activations"),
+              std::string::npos);
+  }
+  EXPECT_EQ(arena.mark(), 0);
+  EXPECT_NO_THROW(arena.tensor({60}, DType::f32));
+}
+
+TEST(Tensor, AccessAsAnotherTypeIsAnError) {
+  Buffer memory("test", 64);
+  const Tensor x = memory.tensor({2, 3}, DType::f32);
+  EXPECT_EQ(error_of([&] { x.as<bf16>(); }), "a tensor [2 3] of f32 is used as bf16");
+  EXPECT_THROW(x.view({7}), Error);
+  EXPECT_THROW(x.rows(1, 2), Error);
+}
+
+TEST(Bf16, RoundsToNearestEvenAndKeepsNan) {
+  EXPECT_EQ(bf16(1.0f).bits, 0x3f80);
+  EXPECT_EQ(bf16(std::bit_cast<float>(0x3f808000u)).bits, 0x3f80);  // halfway: to even
+  EXPECT_EQ(bf16(std::bit_cast<float>(0x3f818000u)).bits, 0x3f82);
+  EXPECT_EQ(bf16(std::bit_cast<float>(0x3f808001u)).bits, 0x3f81);
+  EXPECT_TRUE(std::isnan(float(bf16(std::nanf("")))));
+  EXPECT_TRUE(std::isinf(float(bf16(3.4e38f))));
+}
+
+}  // namespace
+}  // namespace laclip
