@@ -40,7 +40,7 @@ TEST(Contract, AcceptsWhatFits) {
 TEST(Contract, NamesTheOperandTheSizeAndWhoBoundIt) {
   Operands o;
   EXPECT_EQ(error_of([&] { probe_op(o.stream, o.y.view({3, 4}), o.x, none); }),
-            "probe: x is [2 3] but N = 3 (y is [3 4])");
+            "probe: y is [3 4] but C = 3 (x is [2 3])");
   EXPECT_EQ(error_of([&] { probe_op(o.stream, o.y.view({2, 6}), o.x.rows(0, 2), o.b.rows(0, 2)); }),
             "probe: b is [2] but N = 2 (y is [2 6])");
   EXPECT_EQ(error_of([&] { probe_op(o.stream, o.y.view({2, 2, 3}), o.x, none); }),

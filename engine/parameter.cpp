@@ -1,0 +1,131 @@
+#include "engine/parameter.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/philox.h"
+#include "kernels/ops/elementwise.h"
+
+namespace laclip {
+namespace {
+
+constexpr int64_t kElementAlignment = kAlignment / 2;  // of elements: 64 bytes also in bf16
+
+int64_t aligned(int64_t elements) {
+  return (elements + kElementAlignment - 1) / kElementAlignment * kElementAlignment;
+}
+
+uint64_t hash_of(const std::string& name) {  // FNV-1a, so a draw depends on the name, not the order
+  uint64_t hash = 0xcbf29ce484222325u;
+  for (char c : name) hash = (hash ^ uint8_t(c)) * 0x100000001b3u;
+  return hash;
+}
+
+struct Draw {
+  float* out;
+  int64_t count;
+  Random random;
+  void operator()(Constant c) { std::fill(out, out + count, c.value); }
+  void operator()(Uniform u) {
+    for (int64_t i = 0; i < count; ++i) out[i] = random.uniform(-u.bound, u.bound);
+  }
+  void operator()(Normal n) {
+    for (int64_t i = 0; i < count; ++i) out[i] = n.deviation * random.normal();
+  }
+  void operator()(TruncatedNormal n) {
+    for (int64_t i = 0; i < count; ++i)
+      do out[i] = n.deviation * random.normal();
+      while (std::abs(out[i]) > 2.0f);
+  }
+};
+
+}  // namespace
+
+const Parameter& ParameterSet::add(std::string name, Shape shape, Decay decay,
+                                   Initializer initializer, bool keep_f32) {
+  check(!find(name), "parameter {} is declared twice", name);
+  Parameter parameter;
+  parameter.name = std::move(name);
+  parameter.shape = shape;
+  parameter.decay = decay;
+  parameter.initializer = initializer;
+  parameter.keep_f32 = keep_f32;
+  return parameters_.emplace_back(std::move(parameter));
+}
+
+void ParameterSet::allocate(DType compute, Training training, Device device) {
+  // Decayed parameters first, so that the optimiser sees one border instead of a list.
+  std::vector<Parameter*> order;
+  for (Parameter& p : parameters_) order.push_back(&p);
+  std::stable_partition(order.begin(), order.end(),
+                        [](const Parameter* p) { return p->decay == Decay::yes; });
+  int64_t total = 0;
+  decayed_ = 0;
+  for (const Parameter* p : order) {
+    total += aligned(p->shape.elements());
+    if (p->decay == Decay::yes) decayed_ = total;
+  }
+
+  const bool rounded = compute == DType::bf16, trains = training == Training::yes;
+  weights_ = Buffer("weights (fp32)", 4 * total, device);
+  masters_ = weights_.tensor({total}, DType::f32);
+  if (rounded) {
+    compute_weights_ = Buffer("weights (bf16)", 2 * total, device);
+    values_ = compute_weights_.tensor({total}, DType::bf16);
+  }
+  if (trains) {
+    gradient_memory_ = Buffer("gradients", 4 * total, device);
+    gradients_ = gradient_memory_.tensor({total}, DType::f32);
+    moments_ = Buffer("optimizer moments", 8 * total, device);
+    first_moments_ = moments_.tensor({total}, DType::f32);
+    second_moments_ = moments_.tensor({total}, DType::f32, 4 * total);
+  }
+  int64_t at = 0;
+  for (Parameter* p : order) {
+    p->master = weights_.tensor(p->shape, DType::f32, 4 * at);
+    p->value = rounded && !p->keep_f32 ? compute_weights_.tensor(p->shape, DType::bf16, 2 * at)
+                                       : p->master;
+    if (trains) p->gradient = gradient_memory_.tensor(p->shape, DType::f32, 4 * at);
+    at += aligned(p->shape.elements());
+  }
+}
+
+void ParameterSet::bind(const std::string& name, Tensor value) {
+  for (Parameter& p : parameters_) {
+    if (p.name != name) continue;
+    check(p.shape == value.shape, "parameter {} is {} but {} is given", name, p.shape.text(),
+          value.shape.text());
+    p.value = value;
+    return;
+  }
+  fail("there is no parameter {}", name);
+}
+
+void ParameterSet::initialize(uint64_t seed) {
+  for (Parameter& p : parameters_)
+    std::visit(Draw{p.master.as<float>(), p.master.elements(),
+                    Random(seed, RandomUse::parameter_init, hash_of(p.name))},
+               p.initializer);
+  Stream stream;
+  refresh_values(stream);
+}
+
+void ParameterSet::refresh_values(Stream& stream) {
+  if (values_) convert(stream, values_, masters_);
+}
+
+void ParameterSet::zero_gradients(Stream& stream) { fill(stream, gradients_, 0.0f); }
+
+const Parameter* ParameterSet::find(std::string_view name) const {
+  for (const Parameter& p : parameters_)
+    if (p.name == name) return &p;
+  return nullptr;
+}
+
+int64_t ParameterSet::elements() const {
+  int64_t count = 0;
+  for (const Parameter& p : parameters_) count += p.shape.elements();
+  return count;
+}
+
+}  // namespace laclip
