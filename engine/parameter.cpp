@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 
 #include "base/philox.h"
+#include "engine/safetensors.h"
 #include "kernels/ops/elementwise.h"
 
 namespace laclip {
@@ -67,8 +69,12 @@ void ParameterSet::allocate(DType compute, Training training, Device device) {
   }
 
   const bool rounded = compute == DType::bf16, trains = training == Training::yes;
-  weights_ = Buffer("weights (fp32)", 4 * total, device);
-  masters_ = weights_.tensor({total}, DType::f32);
+  const bool keeps = std::any_of(order.begin(), order.end(), [](auto* p) { return p->keep_f32; });
+  const bool masters = trains || !rounded || keeps;
+  if (masters) {
+    weights_ = Buffer("weights (fp32)", 4 * total, device);
+    masters_ = weights_.tensor({total}, DType::f32);
+  }
   if (rounded) {
     compute_weights_ = Buffer("weights (bf16)", 2 * total, device);
     values_ = compute_weights_.tensor({total}, DType::bf16);
@@ -82,36 +88,61 @@ void ParameterSet::allocate(DType compute, Training training, Device device) {
   }
   int64_t at = 0;
   for (Parameter* p : order) {
-    p->master = weights_.tensor(p->shape, DType::f32, 4 * at);
-    p->value = rounded && !p->keep_f32 ? compute_weights_.tensor(p->shape, DType::bf16, 2 * at)
-                                       : p->master;
+    if (masters) p->master = weights_.tensor(p->shape, DType::f32, 4 * at);
+    if (rounded && !p->keep_f32) p->value = compute_weights_.tensor(p->shape, DType::bf16, 2 * at);
+    else p->value = p->master;
     if (trains) p->gradient = gradient_memory_.tensor(p->shape, DType::f32, 4 * at);
     at += aligned(p->shape.elements());
   }
 }
 
-void ParameterSet::bind(const std::string& name, Tensor value) {
-  for (Parameter& p : parameters_) {
-    if (p.name != name) continue;
-    check(p.shape == value.shape, "parameter {} is {} but {} is given", name, p.shape.text(),
-          value.shape.text());
-    p.value = value;
-    return;
+void ParameterSet::assign(const Parameter& parameter, const Tensor& from) {
+  check(parameter.shape.elements() == from.elements(), "parameter {} is {} but {} is given",
+        parameter.name, parameter.shape.text(), from.shape.text());
+  if (parameter.value.dtype == from.dtype && !parameter.master) {
+    std::memcpy(parameter.value.data, from.data, size_t(from.bytes()));
+  } else if (parameter.master) {
+    copy_to_f32(parameter.master, from);
+    Stream stream;
+    if (parameter.value.dtype != DType::f32)
+      convert(stream, parameter.value.view({from.elements()}), parameter.master.view({from.elements()}));
+  } else {
+    Buffer fp32("one parameter", 4 * from.elements());
+    const Tensor staged = fp32.tensor({from.elements()}, DType::f32);
+    copy_to_f32(staged, from);
+    Stream stream;
+    convert(stream, parameter.value.view({from.elements()}), staged);
   }
-  fail("there is no parameter {}", name);
+}
+
+Tensor ParameterSet::joined(std::initializer_list<const Parameter*> parameters, Shape shape) {
+  const Tensor first = (*parameters.begin())->value;
+  const auto* end = static_cast<const std::byte*>(first.data);
+  for (const Parameter* p : parameters) {
+    check(p->value.data == end, "{} does not follow the parameter before it in memory: its width is "
+          "no multiple of {} elements", p->name, kElementAlignment);
+    end += p->value.bytes();
+  }
+  Tensor all = first;
+  all.shape = shape;
+  check(static_cast<const std::byte*>(all.data) + all.bytes() == end,
+        "{} and those that follow do not make {}", (*parameters.begin())->name, shape.text());
+  return all;
 }
 
 void ParameterSet::initialize(uint64_t seed) {
-  for (Parameter& p : parameters_)
-    std::visit(Draw{p.master.as<float>(), p.master.elements(),
+  for (const Parameter& p : parameters_) {
+    Buffer drawn("one parameter", 4 * p.shape.elements());
+    const Tensor draw = drawn.tensor(p.shape, DType::f32);
+    std::visit(Draw{draw.as<float>(), draw.elements(),
                     Random(seed, RandomUse::parameter_init, hash_of(p.name))},
                p.initializer);
-  Stream stream;
-  refresh_values(stream);
+    assign(p, draw);
+  }
 }
 
 void ParameterSet::refresh_values(Stream& stream) {
-  if (values_) convert(stream, values_, masters_);
+  if (values_ && masters_) convert(stream, values_, masters_);
 }
 
 void ParameterSet::zero_gradients(Stream& stream) { fill(stream, gradients_, 0.0f); }

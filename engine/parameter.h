@@ -38,7 +38,7 @@ struct Parameter {
   bool keep_f32 = false;  // value is fp32 in every precision (logit_scale)
 
   Tensor value;     // [shape] in the compute type, or fp32: what the ops read
-  Tensor master;    // [shape] fp32; the same memory as value if that is fp32
+  Tensor master;    // [shape] fp32; the same memory as value if that is fp32; null if not kept
   Tensor gradient;  // [shape] fp32; null without training
 };
 
@@ -52,13 +52,19 @@ class ParameterSet {
   const Parameter& add(std::string name, Shape shape, Decay decay, Initializer initializer,
                        bool keep_f32 = false);
 
-  // Gives every parameter memory (zeroed). compute = f32 or bf16.
+  // Gives every parameter memory (zeroed). compute = f32 or bf16. Without training there are no fp32
+  // masters beside bf16 values.
   void allocate(DType compute, Training training, Device device = Device::cpu);
 
-  // Inference: lets a parameter read memory that someone else keeps alive (a mapped file).
-  void bind(const std::string& name, Tensor value);
+  // Copies weights from a file into a parameter, converting the element type. Error if the number of
+  // elements differs.
+  void assign(const Parameter& parameter, const Tensor& from);
 
-  void initialize(uint64_t seed);  // draws all masters, then refresh_values()
+  // Parameters declared one after the other, seen as one matrix [shape] (query, key and value
+  // weights as one product).
+  static Tensor joined(std::initializer_list<const Parameter*> parameters, Shape shape);
+
+  void initialize(uint64_t seed);  // draws all parameters
   void refresh_values(Stream&);    // value = master in the compute type
   void zero_gradients(Stream&);
 

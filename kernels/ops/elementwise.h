@@ -1,6 +1,6 @@
 // Plain array operations, on flat views.
 //
-//   add      y = a + b                    (residual connections)
+//   add      y = a + b                    (residual connections; y may be a or b)
 //   convert  y = x in the type of y       (fp32 <-> bf16, round to nearest even)
 //   fill     y = value
 #pragma once

@@ -1,0 +1,185 @@
+#include "models/llama.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <numbers>
+
+#include "kernels/ops/activation.h"
+#include "kernels/ops/elementwise.h"
+#include "kernels/ops/embedding.h"
+#include "kernels/ops/kv_cache.h"
+#include "kernels/ops/linear.h"
+#include "kernels/ops/rmsnorm.h"
+#include "kernels/ops/rope.h"
+#include "kernels/ops/token_ops.h"
+
+namespace laclip {
+
+struct RowTensors {
+  Tensor ids, positions, where, prefix_begin, prefix_count, own_begin, own_count, wanted;
+};
+
+namespace {
+
+Tensor ints(const std::vector<int32_t>& list) { return tensor_of(list.data(), {int64_t(list.size())}); }
+
+double scaled_frequency(double frequency, const RopeScaling& scaling) {
+  using Kind = RopeScaling::Kind;
+  if (scaling.kind == Kind::none) return frequency;
+  if (scaling.kind == Kind::linear) return frequency / scaling.factor;
+  // llama3: long wavelengths are stretched, short ones kept, those between interpolated.
+  const double turns = scaling.original_length * frequency / (2 * std::numbers::pi);
+  if (turns > scaling.high_freq_factor) return frequency;
+  if (turns < scaling.low_freq_factor) return frequency / scaling.factor;
+  const double share = (turns - scaling.low_freq_factor) /
+                       (scaling.high_freq_factor - scaling.low_freq_factor);
+  return (1 - share) * frequency / scaling.factor + share * frequency;
+}
+
+Buffer make_rope_table(const LlamaConfig& c) {
+  const int64_t half = c.head_size / 2;
+  Buffer table("rope table", 4 * c.max_length * c.head_size);
+  float* out = table.tensor({c.max_length, c.head_size}, DType::f32).as<float>();
+  for (int64_t i = 0; i < half; ++i) {
+    const double frequency = scaled_frequency(
+        std::pow(c.rope_theta, -2.0 * double(i) / double(c.head_size)), c.rope_scaling);
+    for (int64_t t = 0; t < c.max_length; ++t) {
+      out[t * c.head_size + i] = float(std::cos(double(t) * frequency));
+      out[t * c.head_size + half + i] = float(std::sin(double(t) * frequency));
+    }
+  }
+  return table;
+}
+
+}  // namespace
+
+KvPool::KvPool(const LlamaConfig& c, int64_t tokens, DType dtype)
+    : tokens_(tokens), width_(c.key_heads * c.head_size), dtype_(dtype),
+      memory_("keys and values", 2 * c.layers * tokens * width_ * size_of(dtype)) {}
+
+Tensor KvPool::keys(int64_t layer) const {
+  return memory_.tensor({tokens_, width_}, dtype_, 2 * layer * tokens_ * width_ * size_of(dtype_));
+}
+Tensor KvPool::values(int64_t layer) const {
+  return memory_.tensor({tokens_, width_}, dtype_,
+                        (2 * layer + 1) * tokens_ * width_ * size_of(dtype_));
+}
+
+void LlamaRows::add(int32_t id, int32_t prefix_first, int32_t prefix_tokens, int32_t own_first,
+                    int32_t index_in_own) {
+  ids.push_back(id);
+  positions.push_back(prefix_tokens + index_in_own);
+  where.push_back(own_first + index_in_own);
+  prefix_begin.push_back(prefix_first);
+  prefix_count.push_back(prefix_tokens);
+  own_begin.push_back(own_first);
+  own_count.push_back(index_in_own + 1);
+}
+
+void LlamaRows::clear() {
+  for (auto* list : {&ids, &positions, &where, &prefix_begin, &prefix_count, &own_begin, &own_count,
+                     &wanted})
+    list->clear();
+}
+
+Llama::Llama(LlamaConfig config, DType dtype)
+    : config_(config), dtype_(dtype), parameters_(std::make_unique<ParameterSet>()),
+      rope_table_(make_rope_table(config)) {
+  const int64_t C = config.width, F = config.mlp_width, V = config.vocabulary;
+  const int64_t q_width = config.heads * config.head_size;
+  const int64_t k_width = config.key_heads * config.head_size;
+  const Normal drawn{0.02f};
+  auto matrix = [&](const std::string& name, Shape shape) {
+    return &parameters_->add(name, shape, Decay::yes, drawn);
+  };
+  auto norm = [&](const std::string& name) {
+    return &parameters_->add(name, {C}, Decay::no, Constant{1});
+  };
+  tokens_ = matrix("model.embed_tokens.weight", {V, C});
+  for (int64_t i = 0; i < config.layers; ++i) {
+    const std::string at = fmt::format("model.layers.{}.", i);
+    Layer layer;
+    layer.input_norm = norm(at + "input_layernorm.weight");
+    layer.q = matrix(at + "self_attn.q_proj.weight", {q_width, C});
+    layer.k = matrix(at + "self_attn.k_proj.weight", {k_width, C});
+    layer.v = matrix(at + "self_attn.v_proj.weight", {k_width, C});
+    layer.o = matrix(at + "self_attn.o_proj.weight", {C, q_width});
+    layer.mlp_norm = norm(at + "post_attention_layernorm.weight");
+    layer.gate = matrix(at + "mlp.gate_proj.weight", {F, C});
+    layer.up = matrix(at + "mlp.up_proj.weight", {F, C});
+    layer.down = matrix(at + "mlp.down_proj.weight", {C, F});
+    layers_.push_back(layer);
+  }
+  final_norm_ = norm("model.norm.weight");
+  head_ = config.tied ? tokens_ : matrix("lm_head.weight", {V, C});
+
+  parameters_->allocate(dtype, Training::no);
+  for (Layer& layer : layers_) {
+    layer.qkv = ParameterSet::joined({layer.q, layer.k, layer.v}, {config.qkv_width(), C});
+    layer.gate_up = ParameterSet::joined({layer.gate, layer.up}, {2 * F, C});
+  }
+}
+
+void Llama::forward(Step& step, const LlamaRows& rows, const KvPool& pool, Out logits) const {
+  const ArenaScope scope(step.arena);
+  const RowTensors at{ints(rows.ids), ints(rows.positions), ints(rows.where),
+                      ints(rows.prefix_begin), ints(rows.prefix_count), ints(rows.own_begin),
+                      ints(rows.own_count), ints(rows.wanted)};
+  const int64_t N = rows.count(), C = config_.width;
+  const Tensor x = step.tensor({N, C});
+  embedding_forward(step.stream, x, tokens_->value, none, at.ids, none);
+  for (size_t i = 0; i < layers_.size(); ++i)
+    forward_layer(step, layers_[i], x, at, pool.keys(int64_t(i)), pool.values(int64_t(i)));
+
+  const int64_t R = int64_t(rows.wanted.size());
+  if (R == 0) return;
+  const Tensor last = step.tensor({R, C}), normed = step.tensor({R, C});
+  gather_rows_forward(step.stream, last, x, at.wanted);
+  rmsnorm_forward(step.stream, normed, last, final_norm_->value, config_.eps);
+  linear_forward(step.stream, logits, normed, head_->value, none);
+}
+
+void Llama::forward_layer(Step& step, const Layer& layer, Tensor x, const RowTensors& rows,
+                          Tensor keys, Tensor values) const {
+  const ArenaScope scope(step.arena);
+  Stream& stream = step.stream;
+  const int64_t N = x[0], C = config_.width, F = config_.mlp_width;
+  const int heads = int(config_.heads), key_heads = int(config_.key_heads);
+  const Tensor table = rope_table_.tensor({config_.max_length, config_.head_size}, DType::f32);
+
+  const Tensor normed = step.tensor({N, C}), change = step.tensor({N, C});
+  rmsnorm_forward(stream, normed, x, layer.input_norm->value, config_.eps);
+  const Tensor qkv = step.tensor({N, config_.qkv_width()});
+  linear_forward(stream, qkv, normed, layer.qkv, none);
+  rope_forward(stream, qkv, table, rows.positions, {heads, key_heads});
+  kv_append(stream, keys, values, qkv, rows.where);
+  const Tensor attended = step.tensor({N, config_.heads * config_.head_size});
+  cached_attention_forward(stream, attended, qkv, keys, values, rows.prefix_begin,
+                           rows.prefix_count, rows.own_begin, rows.own_count, heads, key_heads);
+  linear_forward(stream, change, attended, layer.o->value, none);
+  add(stream, x, x, change);
+
+  rmsnorm_forward(stream, normed, x, layer.mlp_norm->value, config_.eps);
+  const Tensor gate_up = step.tensor({N, 2 * F}), hidden = step.tensor({N, F});
+  linear_forward(stream, gate_up, normed, layer.gate_up, none);
+  swiglu_forward(stream, hidden, gate_up);
+  linear_forward(stream, change, hidden, layer.down->value, none);
+  add(stream, x, x, change);
+}
+
+int64_t Llama::plan(int64_t rows, int64_t wanted) const {
+  Arena arena;
+  Stream stream;
+  stream.dry_run = true;
+  LlamaRows dry;
+  for (int64_t i = 0; i < rows; ++i) dry.add(0, 0, 0, 0, 0);
+  dry.wanted.assign(size_t(wanted), 0);
+  Step step{stream, arena, dtype_};
+  const KvPool pool(config_, 1, dtype_);
+  Arena logits;
+  forward(step, dry, pool, logits.tensor({wanted, config_.vocabulary}, DType::f32));
+  return arena.high_water();
+}
+
+}  // namespace laclip

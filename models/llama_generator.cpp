@@ -1,0 +1,198 @@
+#include "models/llama_generator.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "base/philox.h"
+#include "kernels/ops/sampling.h"
+
+namespace laclip {
+
+LlamaGenerator::LlamaGenerator(const Llama& model, GeneratorOptions options)
+    : model_(model),
+      options_(std::move(options)),
+      pool_(model.config(),
+            int64_t(options_.slots) * options_.max_own_tokens +
+                int64_t(options_.slots + 1) * options_.max_prefix_tokens,
+            model.dtype()),
+      arena_("activations", model.plan(options_.max_rows, std::max(options_.slots, options_.max_rows))),
+      logits_("logits", 4 * std::max<int64_t>(options_.slots, 1) * model.config().vocabulary),
+      slots_(size_t(options_.slots)),
+      prefix_area_(options_.slots * options_.max_own_tokens) {
+  check(options_.slots > 0 && options_.max_rows >= options_.slots,
+        "a generator needs at least one slot, and rows for all slots ({} slots, {} rows)",
+        options_.slots, options_.max_rows);
+  const int64_t longest = int64_t(options_.max_prefix_tokens) + options_.max_own_tokens;
+  check(longest <= model.config().max_length, "prefixes of {} and texts of {} tokens do not fit the "
+        "{} positions of the model", options_.max_prefix_tokens, options_.max_own_tokens,
+        model.config().max_length);
+  for (size_t i = 0; i < slots_.size(); ++i) slots_[i].begin = int32_t(i) * options_.max_own_tokens;
+}
+
+// First fit among the gaps between the prefixes.
+int32_t LlamaGenerator::place_prefix(int32_t count) {
+  std::vector<std::pair<int32_t, int32_t>> taken;
+  for (const auto& [id, prefix] : prefixes_) taken.emplace_back(prefix.begin, prefix.count);
+  std::sort(taken.begin(), taken.end());
+  int32_t at = prefix_area_;
+  for (const auto& [begin, length] : taken) {
+    if (begin - at >= count) break;
+    at = begin + length;
+  }
+  check(at + count <= pool_.tokens(), "no room for another prefix of {} tokens beside {}; drop "
+        "prefixes that are not used any more", count, prefixes_.size());
+  return at;
+}
+
+int LlamaGenerator::add_prefix(const std::vector<int32_t>& tokens) {
+  const auto count = int32_t(tokens.size());
+  check(count > 0 && count <= options_.max_prefix_tokens, "a prefix of {} tokens; between 1 and {} "
+        "are possible", count, options_.max_prefix_tokens);
+  const Prefix prefix{place_prefix(count), count, 1};
+  for (int32_t begin = 0; begin < count; begin += options_.max_rows) {
+    rows_.clear();
+    for (int32_t i = begin; i < std::min(count, begin + options_.max_rows); ++i)
+      rows_.add(tokens[size_t(i)], 0, 0, prefix.begin, i);
+    forward();
+  }
+  prefixes_[next_prefix_] = prefix;
+  return next_prefix_++;
+}
+
+void LlamaGenerator::drop_prefix(int prefix) { release(prefix); }
+
+void LlamaGenerator::release(int prefix) {
+  const auto found = prefixes_.find(prefix);
+  if (found != prefixes_.end() && --found->second.users == 0) prefixes_.erase(found);
+}
+
+void LlamaGenerator::forward() {
+  Step step{stream_, arena_, model_.dtype()};
+  const int64_t R = int64_t(rows_.wanted.size());
+  model_.forward(step, rows_, pool_,
+                 R > 0 ? Out(logits_.tensor({R, model_.config().vocabulary}, DType::f32)) : Out(none));
+}
+
+bool LlamaGenerator::start(Slot& slot, GenerationRequest request) {
+  slot.result = {};
+  slot.result.key = request.key;
+  slot.prefix = request.prefix;
+  slot.prompt = request.tokens.size();
+  slot.fed = 0;
+  slot.tokens = std::move(request.tokens);
+  if (slot.prompt == 0 || int(slot.prompt) + options_.max_new_tokens > options_.max_own_tokens) {
+    slot.result.finish = Generation::Finish::too_long;
+    return false;
+  }
+  if (slot.prefix >= 0) {
+    check(prefixes_.count(slot.prefix) > 0, "prefix {} was dropped before its request", slot.prefix);
+    ++prefixes_[slot.prefix].users;
+  }
+  slot.busy = true;
+  return true;
+}
+
+// The next rows of all busy slots, those of one prefix together; `sampled` gets the slots whose last
+// row is wanted. Every slot gets one row; prompts share what max_rows leaves.
+void LlamaGenerator::gather_rows(std::vector<Slot*>& order, std::vector<Slot*>& sampled) {
+  std::stable_sort(order.begin(), order.end(),
+                   [](const Slot* a, const Slot* b) { return a->prefix < b->prefix; });
+  rows_.clear();
+  sampled.clear();
+  int64_t spare = options_.max_rows - int64_t(order.size());
+  for (Slot* slot : order) {
+    const int64_t waiting = int64_t(slot->tokens.size() - slot->fed);
+    const int64_t count = std::min(waiting, 1 + spare);
+    spare -= count - 1;
+    const Prefix prefix = slot->prefix >= 0 ? prefixes_.at(slot->prefix) : Prefix{0, 0, 0};
+    for (int64_t i = 0; i < count; ++i, ++slot->fed)
+      rows_.add(slot->tokens[slot->fed], prefix.begin, prefix.count, slot->begin, int32_t(slot->fed));
+    if (slot->fed == slot->tokens.size()) {
+      rows_.wanted.push_back(int32_t(rows_.count() - 1));
+      sampled.push_back(slot);
+    }
+  }
+}
+
+void LlamaGenerator::sample_rows(const std::vector<Slot*>& sampled) {
+  const int64_t R = int64_t(sampled.size());
+  picked_.resize(size_t(R));
+  log_probabilities_.resize(size_t(R));
+  uniforms_.clear();
+  for (const Slot* slot : sampled)
+    uniforms_.push_back(Random(options_.seed, RandomUse::token_sampling, slot->result.key,
+                               uint32_t(slot->result.tokens.size())).uniform());
+  sample(stream_, tensor_of(picked_.data(), {R}), tensor_of(log_probabilities_.data(), {R}),
+         logits_.tensor({R, model_.config().vocabulary}, DType::f32), tensor_of(uniforms_.data(), {R}),
+         {options_.temperature, options_.top_p});
+}
+
+// Takes one new token; true if the text goes on.
+bool LlamaGenerator::accept(Slot& slot, int32_t token, float log_probability) {
+  ++tokens_generated_;
+  slot.result.log_probability += double(log_probability);
+  const bool stop = size_t(token) < options_.stop_tokens.size() && options_.stop_tokens[size_t(token)];
+  if (stop) {
+    slot.result.finish = Generation::Finish::stop;
+    return false;
+  }
+  slot.result.tokens.push_back(token);
+  slot.tokens.push_back(token);
+  slot.result.finish = Generation::Finish::length;
+  return int(slot.result.tokens.size()) < options_.max_new_tokens;
+}
+
+void LlamaGenerator::run(const std::function<std::optional<GenerationRequest>()>& next,
+                         const std::function<bool(Generation)>& done) {
+  std::vector<Slot*> busy, sampled;
+  auto stop = [&] {
+    for (Slot& slot : slots_)
+      if (slot.busy) slot.busy = false, release(slot.prefix);
+  };
+  for (bool more = true;;) {
+    for (Slot& slot : slots_) {
+      while (more && !slot.busy) {
+        auto request = next();
+        more = request.has_value();
+        if (more && !start(slot, std::move(*request)) && !done(std::move(slot.result))) return stop();
+      }
+    }
+    busy.clear();
+    for (Slot& slot : slots_)
+      if (slot.busy) busy.push_back(&slot);
+    if (busy.empty()) return;
+
+    gather_rows(busy, sampled);
+    forward();
+    if (sampled.empty()) continue;
+    sample_rows(sampled);
+    for (size_t i = 0; i < sampled.size(); ++i) {
+      Slot& slot = *sampled[i];
+      if (accept(slot, picked_[i], log_probabilities_[i])) continue;
+      slot.busy = false;
+      release(slot.prefix);
+      if (!done(std::move(slot.result))) return stop();
+    }
+  }
+}
+
+std::vector<float> LlamaGenerator::prompt_logits(const std::vector<int32_t>& tokens) {
+  const int64_t V = model_.config().vocabulary;
+  const auto count = int32_t(tokens.size());
+  check(count > 0 && count <= options_.max_own_tokens, "a prompt of {} tokens; between 1 and {} are "
+        "possible", count, options_.max_own_tokens);
+  std::vector<float> all;
+  for (int32_t begin = 0; begin < count; begin += options_.slots) {
+    rows_.clear();
+    for (int32_t i = begin; i < std::min(count, begin + options_.slots); ++i) {
+      rows_.add(tokens[size_t(i)], 0, 0, slots_[0].begin, i);
+      rows_.wanted.push_back(i - begin);
+    }
+    forward();
+    const float* logits = logits_.tensor({rows_.count(), V}, DType::f32).as<float>();
+    all.insert(all.end(), logits, logits + rows_.count() * V);
+  }
+  return all;
+}
+
+}  // namespace laclip
