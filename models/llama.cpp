@@ -26,7 +26,7 @@ Tensor ints(const std::vector<int32_t>& list) { return tensor_of(list.data(), {i
 
 double scaled_frequency(double frequency, const RopeScaling& scaling) {
   using Kind = RopeScaling::Kind;
-  if (scaling.kind == Kind::none) return frequency;
+  if (scaling.kind == Kind::plain) return frequency;
   if (scaling.kind == Kind::linear) return frequency / scaling.factor;
   // llama3: long wavelengths are stretched, short ones kept, those between interpolated.
   const double turns = scaling.original_length * frequency / (2 * std::numbers::pi);

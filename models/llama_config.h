@@ -10,7 +10,7 @@
 namespace laclip {
 
 struct RopeScaling {
-  enum class Kind { none, linear, llama3 } kind = Kind::none;
+  enum class Kind { plain, linear, llama3 } kind = Kind::plain;
   double factor = 1, low_freq_factor = 1, high_freq_factor = 4, original_length = 8192;
 };
 

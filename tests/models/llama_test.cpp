@@ -1,0 +1,222 @@
+// A real trained model: stories260K (LLaMA architecture with grouped heads), against logits and
+// greedy texts that were computed in float64.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <map>
+
+#include "base/check.h"
+#include "base/json.h"
+#include "models/llama_generator.h"
+#include "models/llama_import.h"
+#include "tests/harness/reference_data.h"
+#include "tokenizer/tokenizer.h"
+
+namespace laclip {
+namespace {
+
+using Ids = std::vector<int32_t>;
+constexpr const char* kData = "stories260k";
+
+struct Stories {
+  std::unique_ptr<Llama> model = load_llama(test::reference_data("stories260k/stories260K.bin"), DType::f32);
+  Json cases = read_json(test::reference_data("stories260k/golden/cases.json"));
+};
+
+GeneratorOptions greedy(int slots, int new_tokens) {
+  GeneratorOptions options;
+  options.slots = slots;
+  options.max_rows = std::max(slots, 16);  // prompts take several calls
+  options.max_own_tokens = 256;
+  options.max_prefix_tokens = 64;
+  options.max_new_tokens = new_tokens;
+  return options;
+}
+
+// All requests in one batch, answers in their order.
+std::vector<Generation> generate(LlamaGenerator& generator, std::vector<GenerationRequest> requests) {
+  std::vector<Generation> results(requests.size());
+  size_t given = 0;
+  generator.run(
+      [&]() -> std::optional<GenerationRequest> {
+        if (given == requests.size()) return std::nullopt;
+        requests[given].key = given;
+        return requests[given++];
+      },
+      [&](Generation result) {
+        results[result.key] = std::move(result);
+        return true;
+      });
+  return results;
+}
+
+TEST(Stories260k, LogitsAtEveryPromptPosition) {
+  LACLIP_REFERENCE_DATA(kData);
+  Stories stories;
+  LlamaGenerator generator(*stories.model, greedy(4, 1));
+  for (const Json& item : stories.cases) {
+    const auto got = generator.prompt_logits(item["ids"].get<Ids>());
+    const auto bytes = read_bytes(test::reference_data("stories260k/golden") /
+                                  item["logits_file"].get<std::string>());
+    ASSERT_EQ(got.size() * 4, bytes.size());
+    std::vector<float> want(got.size());
+    std::memcpy(want.data(), bytes.data(), bytes.size());
+    float worst = 0;
+    for (size_t i = 0; i < got.size(); ++i) worst = std::max(worst, std::abs(got[i] - want[i]));
+    EXPECT_LE(worst, 1e-4f) << item["prompt"];
+  }
+}
+
+Ids greedy_ids(const Json& item) {  // without the prompt
+  const auto all = item["greedy_ids_64"].get<Ids>();
+  const auto prompt = item["ids"].get<Ids>();
+  if (all.size() > prompt.size() && std::equal(prompt.begin(), prompt.end(), all.begin()))
+    return {all.begin() + long(prompt.size()), all.end()};
+  return all;
+}
+
+TEST(Stories260k, GreedyTokensSinglyAndInOneBatch) {
+  LACLIP_REFERENCE_DATA(kData);
+  Stories stories;
+  LlamaGenerator single(*stories.model, greedy(1, 64)), batched(*stories.model, greedy(6, 64));
+  std::vector<GenerationRequest> requests;
+  for (const Json& item : stories.cases) requests.push_back({0, -1, item["ids"].get<Ids>()});
+  const auto together = generate(batched, requests);
+  for (size_t i = 0; i < requests.size(); ++i) {
+    Ids want = greedy_ids(stories.cases[i]);
+    ASSERT_GE(want.size(), 32u);
+    Ids alone = generate(single, {requests[i]})[0].tokens, batch = together[i].tokens;
+    alone.resize(want.size());
+    batch.resize(want.size());
+    EXPECT_EQ(alone, want) << "prompt " << i << " alone";
+    EXPECT_EQ(batch, want) << "prompt " << i << " in a batch";
+  }
+}
+
+TEST(Stories260k, GreedyTokensWithASharedPrefix) {
+  LACLIP_REFERENCE_DATA(kData);
+  Stories stories;
+  LlamaGenerator generator(*stories.model, greedy(3, 64));
+  for (const Json& item : stories.cases) {
+    const auto prompt = item["ids"].get<Ids>();
+    if (prompt.size() < 2) continue;
+    // Three requests share the prefix at different cuts of the same prompt.
+    std::vector<GenerationRequest> requests;
+    std::vector<int> prefixes;
+    for (size_t cut : {size_t(1), prompt.size() / 2, prompt.size() - 1}) {
+      cut = std::max<size_t>(cut, 1);
+      prefixes.push_back(generator.add_prefix({prompt.begin(), prompt.begin() + long(cut)}));
+      requests.push_back({0, prefixes.back(), {prompt.begin() + long(cut), prompt.end()}});
+    }
+    const auto results = generate(generator, requests);
+    for (int prefix : prefixes) generator.drop_prefix(prefix);
+    const Ids want = greedy_ids(item);
+    for (auto result : results) {
+      result.tokens.resize(want.size());
+      EXPECT_EQ(result.tokens, want) << item["prompt"];
+    }
+  }
+}
+
+TEST(Stories260k, GreedyTextOfTwoHundredSteps) {
+  LACLIP_REFERENCE_DATA(kData);
+  Stories stories;
+  const auto tokenizer = load_tokenizer(test::reference_data("stories260k/tok512.bin"));
+  LlamaGenerator generator(*stories.model, greedy(1, 200));
+  const auto result = generate(generator, {{0, -1, {1}}})[0];
+  const std::string want = read_text(test::reference_data("stories260k/expected_greedy_200steps.txt"));
+  const std::string got = tokenizer->decode_continuation({1}, result.tokens);
+  // The reference prints 200 steps; a trailing newline of the file is its own.
+  EXPECT_EQ(got.substr(0, want.size() - want.ends_with('\n')),
+            want.substr(0, want.size() - want.ends_with('\n')));
+  EXPECT_GE(got.size() + 8, want.size());
+}
+
+// Sampled texts depend on key and seed alone: not on slots, nor on the order of the requests.
+TEST(Stories260k, SamplesDoNotDependOnTheBatch) {
+  LACLIP_REFERENCE_DATA(kData);
+  Stories stories;
+  auto run = [&](int slots, bool reversed) {
+    GeneratorOptions options = greedy(slots, 40);
+    options.temperature = 0.9f;
+    options.top_p = 0.95f;
+    options.seed = 5;
+    LlamaGenerator generator(*stories.model, options);
+    std::vector<GenerationRequest> requests;
+    for (uint64_t key = 0; key < 12; ++key)
+      requests.push_back({key, -1, stories.cases[key % 6]["ids"].get<Ids>()});
+    if (reversed) std::reverse(requests.begin(), requests.end());
+    std::map<uint64_t, std::pair<Ids, double>> results;
+    size_t given = 0;
+    generator.run(
+        [&]() -> std::optional<GenerationRequest> {
+          if (given == requests.size()) return std::nullopt;
+          return requests[given++];
+        },
+        [&](Generation r) {
+          results[r.key] = {r.tokens, r.log_probability};
+          return true;
+        });
+    return results;
+  };
+  const auto first = run(1, false);
+  EXPECT_EQ(first.size(), 12u);
+  EXPECT_NE(first.at(0).first, first.at(6).first) << "same prompt, other key, same text";
+  EXPECT_EQ(first, run(5, false));
+  EXPECT_EQ(first, run(12, true));
+}
+
+TEST(Generator, TooLongRequestsAreSaidToBe) {
+  LACLIP_REFERENCE_DATA(kData);
+  Stories stories;
+  LlamaGenerator generator(*stories.model, greedy(2, 64));
+  const auto results = generate(generator, {{0, -1, Ids(193, 5)}, {0, -1, {1}}, {0, -1, {}}});
+  EXPECT_EQ(results[0].finish, Generation::Finish::too_long);
+  EXPECT_EQ(results[1].finish, Generation::Finish::length);
+  EXPECT_EQ(results[2].finish, Generation::Finish::too_long);
+}
+
+TEST(Generator, StopTokensEndATextAndAreNotPartOfIt) {
+  LACLIP_REFERENCE_DATA(kData);
+  Stories stories;
+  GeneratorOptions options = greedy(1, 64);
+  const Ids want = greedy_ids(stories.cases[0]);
+  options.stop_tokens.assign(512, false);
+  options.stop_tokens[size_t(want[10])] = true;
+  LlamaGenerator generator(*stories.model, options);
+  const auto result = generate(generator, {{0, -1, stories.cases[0]["ids"].get<Ids>()}})[0];
+  const auto first = std::find(want.begin(), want.end(), want[10]);
+  EXPECT_EQ(result.tokens, Ids(want.begin(), first));
+  EXPECT_EQ(result.finish, Generation::Finish::stop);
+}
+
+std::string load_error(const fs::path& path) {
+  try {
+    load_llama(path, DType::f32);
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+TEST(LlamaImport, BadFilesAreNamed) {
+  LACLIP_REFERENCE_DATA(kData);
+  test::TemporaryFolder folder;
+  EXPECT_NE(load_error(folder / "none.bin").find("there is no such model"), std::string::npos);
+  std::string good = read_text(test::reference_data("stories260k/stories260K.bin"));
+  write_atomically(folder / "cut.bin", good.substr(0, good.size() / 2));
+  EXPECT_NE(load_error(folder / "cut.bin").find("cut off"), std::string::npos);
+  std::string nan = good;
+  for (size_t i = 0; i < 4; ++i) nan[28 + 400 + i] = char(0xff);
+  write_atomically(folder / "nan.bin", nan);
+  EXPECT_NE(load_error(folder / "nan.bin").find("'model.embed_tokens.weight' holds NaN"),
+            std::string::npos);
+  write_atomically(folder / "text.bin", std::string(1000, 'x'));
+  EXPECT_NE(load_error(folder / "text.bin").find("neither a llama2.c model"), std::string::npos);
+  EXPECT_NE(load_error(folder.path()).find("config.json is missing"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace laclip
