@@ -1,5 +1,7 @@
 #include "kernels/core/memory.h"
 
+#include <sys/mman.h>
+
 #include <cstdlib>
 #include <cstring>
 #include <utility>
@@ -9,6 +11,7 @@
 namespace laclip {
 namespace {
 int64_t aligned(int64_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
+bool mapped(int64_t bytes) { return bytes >= (1 << 20); }
 }  // namespace
 
 Buffer::Buffer(std::string purpose, int64_t bytes, Device device)
@@ -16,13 +19,25 @@ Buffer::Buffer(std::string purpose, int64_t bytes, Device device)
   check(device == Device::cpu, "{}: no memory on device {} in this build", purpose_,
         name_of(device));
   const auto size = size_t(std::max<int64_t>(aligned(bytes), kAlignment));
-  data_ = static_cast<std::byte*>(std::aligned_alloc(size_t(kAlignment), size));
+  if (mapped(bytes)) {
+    // Fresh pages are zero and cost nothing until they are touched.
+    void* pages = ::mmap(nullptr, size, PROT_READ | PROT_WRITE,
+                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    data_ = pages == MAP_FAILED ? nullptr : static_cast<std::byte*>(pages);
+    if (data_) ::madvise(pages, size, MADV_HUGEPAGE);
+  } else {
+    data_ = static_cast<std::byte*>(std::aligned_alloc(size_t(kAlignment), size));
+    if (data_) std::memset(data_, 0, size);
+  }
   check(data_ != nullptr, "{}: no memory for {}; use a smaller batch or model", purpose_,
         format_bytes(double(bytes)));
-  std::memset(data_, 0, size);
 }
 
-Buffer::~Buffer() { std::free(data_); }
+Buffer::~Buffer() {
+  if (!data_) return;
+  if (mapped(bytes_)) ::munmap(data_, size_t(aligned(bytes_)));
+  else std::free(data_);
+}
 
 Buffer::Buffer(Buffer&& other) noexcept
     : purpose_(std::move(other.purpose_)),

@@ -1,0 +1,35 @@
+// AdamW over all parameters of a set, with clipping of the gradient norm.
+#pragma once
+
+#include <cmath>
+
+#include "engine/parameter.h"
+#include "kernels/ops/adamw.h"
+#include "kernels/ops/reduce.h"
+
+namespace laclip {
+
+struct OptimizerOptions {
+  double beta1 = 0.9, beta2 = 0.98, eps = 1e-6, decay = 0.2;
+  double max_norm = 0;  // 0 = no clipping
+};
+
+// The global gradient norm; not finite if any gradient is not.
+inline float gradient_norm(Stream& stream, const ParameterSet& parameters) {
+  float square = 0;
+  sum_of_squares(stream, tensor_of(&square, {1}), parameters.gradients());
+  return std::sqrt(square);
+}
+
+// One update; step counts from 1, norm is gradient_norm().
+inline void optimizer_step(Stream& stream, const ParameterSet& parameters,
+                           const OptimizerOptions& options, double lr, int64_t step, float norm) {
+  const float square = norm * norm;
+  adamw(stream, parameters.masters(), parameters.first_moments(), parameters.second_moments(),
+        parameters.values(), parameters.gradients(), tensor_of(&square, {1}),
+        {.lr = float(lr), .beta1 = float(options.beta1), .beta2 = float(options.beta2),
+         .eps = float(options.eps), .decay = float(options.decay),
+         .max_norm = float(options.max_norm), .decayed = parameters.decayed(), .step = step});
+}
+
+}  // namespace laclip

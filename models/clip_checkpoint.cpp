@@ -1,0 +1,118 @@
+#include "models/clip_checkpoint.h"
+
+#include <fmt/ranges.h>
+
+#include "base/check.h"
+#include "engine/safetensors.h"
+
+namespace laclip {
+namespace {
+
+constexpr const char* kModel = "open_clip_model.safetensors";
+constexpr const char* kConfig = "open_clip_config.json";
+constexpr const char* kMoments = "training_state.safetensors";
+constexpr const char* kState = "training_state.json";
+
+// Old files carry buffers that are no parameters.
+bool is_ignored(const std::string& name) {
+  return name == "attn_mask" || name == "input_resolution" || name == "context_length" ||
+         name == "vocab_size" || name.ends_with("position_ids");
+}
+
+std::string listing(const std::vector<std::string>& names) {
+  constexpr size_t kShown = 5;
+  const std::vector<std::string> first(names.begin(),
+                                       names.begin() + long(std::min(kShown, names.size())));
+  return fmt::format("{}{}", fmt::join(first, ", "),
+                     names.size() > kShown ? fmt::format(" and {} more", names.size() - kShown) : "");
+}
+
+}  // namespace
+
+void load_clip_weights(Clip& model, const fs::path& path) {
+  const WeightFiles files(path);
+  std::vector<std::string> missing, extra;
+  auto name_in_file = [&](const std::string& name) {
+    return files.contains("module." + name) ? "module." + name : name;
+  };
+  for (const Parameter& p : model.parameters().list())
+    if (!files.contains(name_in_file(p.name))) missing.push_back(p.name);
+  for (std::string name : files.names()) {
+    if (name.starts_with("module.")) name = name.substr(7);
+    if (!model.parameters().find(name) && !is_ignored(name)) extra.push_back(name);
+  }
+  check(missing.empty() && extra.empty(), "{}: these weights do not fit the model: missing {}; extra "
+        "{}. Check --model", path.string(), missing.empty() ? "none" : listing(missing),
+        extra.empty() ? "none" : listing(extra));
+  for (const Parameter& p : model.parameters().list()) {
+    const Tensor tensor = files.tensor(name_in_file(p.name));
+    const bool fits = tensor.shape == p.shape || (tensor.elements() == 1 && p.shape.elements() == 1);
+    check(fits, "{}: tensor '{}' is {}, but the model needs {}; check --model", path.string(), p.name,
+          tensor.shape.text(), p.shape.text());
+    check(all_finite(tensor), "{}: tensor '{}' holds NaN or infinity; use an earlier checkpoint",
+          path.string(), p.name);
+    model.parameters().assign(p, tensor);
+  }
+}
+
+std::unique_ptr<Clip> load_clip(const fs::path& folder, DType dtype) {
+  check(fs::exists(folder), "{}: there is no such checkpoint", folder.string());
+  check(fs::is_directory(folder), "{}: give the checkpoint folder, which holds {} and {}",
+        folder.string(), kModel, kConfig);
+  check(fs::exists(folder / kConfig), "{}: {} is missing in this checkpoint", folder.string(), kConfig);
+  auto model = std::make_unique<Clip>(load_clip_config(folder.string()), dtype, Training::no, 0);
+  load_clip_weights(*model, folder);
+  return model;
+}
+
+void save_checkpoint(const Clip& model, const fs::path& folder, const Json& state) {
+  const fs::path temporary = folder.string() + ".tmp";
+  fs::remove_all(temporary);
+  make_folders(temporary);
+  std::vector<NamedTensor> weights, moments;
+  const ParameterSet& parameters = model.parameters();
+  auto moment = [&](const Tensor& all, const Parameter& p) {
+    const auto offset = static_cast<const float*>(p.master.data) - parameters.masters().as<float>();
+    Tensor part = p.master;
+    part.data = all.as<float>() + offset;
+    return part;
+  };
+  for (const Parameter& p : parameters.list()) {
+    weights.push_back({p.name, p.master});
+    moments.push_back({"m." + p.name, moment(parameters.first_moments(), p)});
+    moments.push_back({"v." + p.name, moment(parameters.second_moments(), p)});
+  }
+  const PixelScale& pixels = model.config().pixels;
+  const Json config = {{"model_cfg", model.config().json},
+                       {"preprocess_cfg", {{"mean", pixels.mean}, {"std", pixels.std},
+                                           {"interpolation", model.config().interpolation},
+                                           {"resize_mode", "shortest"}}}};
+  write_safetensors(temporary / kModel, weights);
+  write_safetensors(temporary / kMoments, moments);
+  write_atomically(temporary / kConfig, config.dump(2) + "\n");
+  write_atomically(temporary / kState, state.dump(2) + "\n");
+  fs::remove_all(folder);
+  std::error_code error;
+  fs::rename(temporary, folder, error);
+  check(!error, "{}: cannot move the checkpoint into place: {}", folder.string(), error.message());
+}
+
+Json load_checkpoint(Clip& model, const fs::path& folder) {
+  check(fs::exists(folder / kState), "{}: no training state in this folder; --resume needs a "
+        "checkpoint of laclip train", folder.string());
+  load_clip_weights(model, folder / kModel);
+  const SafetensorsFile moments(folder / kMoments);
+  ParameterSet& parameters = model.parameters();
+  for (const Parameter& p : parameters.list()) {
+    const auto offset = static_cast<const float*>(p.master.data) - parameters.masters().as<float>();
+    for (const auto& [prefix, all] : {std::pair{"m.", parameters.first_moments()},
+                                      std::pair{"v.", parameters.second_moments()}}) {
+      Tensor part = p.master;
+      part.data = all.as<float>() + offset;
+      copy_to_f32(part, moments.tensor(prefix + p.name));
+    }
+  }
+  return read_json(folder / kState);
+}
+
+}  // namespace laclip

@@ -1,0 +1,105 @@
+#include "models/clip_trainer.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "kernels/ops/contrastive.h"
+
+namespace laclip {
+
+ClipTrainer::ClipTrainer(Clip& model, int64_t batch, int64_t micro_batch)
+    : model_(model), batch_(batch), micro_batch_(micro_batch), embed_(model.config().embed),
+      features_("features", 4 * (4 * batch * embed_ + 2 * batch)),
+      activation_bytes_(plan(std::min(batch, micro_batch))),
+      arena_("activations", activation_bytes_) {
+  check(batch > 0 && micro_batch > 0, "a batch of {} in micro-batches of {} is not possible", batch,
+        micro_batch);
+}
+
+// The largest micro-batch: all captions as long as they can be.
+int64_t ClipTrainer::plan(int64_t pairs) {
+  const ClipConfig& c = model_.config();
+  Arena arena;
+  Stream stream;
+  stream.dry_run = true;
+  Step step{stream, arena, model_.dtype()};
+  const Tensor images{reinterpret_cast<void*>(1), {pairs, c.image_size, c.image_size, 3}, DType::u8,
+                      Device::cpu};
+  const Tensor features = features_.tensor({pairs, embed_}, DType::f32);
+  TextBatch texts;
+  const std::vector<int32_t> longest(size_t(c.context_length), 0);
+  for (int64_t i = 0; i < pairs; ++i) texts.add(longest);
+  Clip::SavedImages saved_images;
+  Clip::SavedTexts saved_texts;
+  model_.encode_images(step, images, features, &saved_images);
+  model_.encode_texts(step, texts, features, &saved_texts);
+  model_.backward_images(step, saved_images, features);
+  model_.backward_texts(step, saved_texts, features);
+  return arena.high_water();
+}
+
+std::vector<ClipTrainer::Micro> ClipTrainer::split(const ClipBatch& batch) const {
+  const int64_t B = batch.images[0];
+  check(B == int64_t(batch.captions.size()), "{} images but {} captions", B, batch.captions.size());
+  check(B <= batch_, "a batch of {} where at most {} were planned", B, batch_);
+  std::vector<Micro> parts;
+  for (int64_t begin = 0; begin < B; begin += micro_batch_) {
+    const int64_t count = std::min(micro_batch_, B - begin);
+    Micro micro;
+    micro.images = batch.images.rows(begin, count);
+    for (int64_t i = 0; i < count; ++i) micro.texts.add(batch.captions[size_t(begin + i)]);
+    Tensor* views[] = {&micro.image_features, &micro.text_features, &micro.dimage_features,
+                       &micro.dtext_features};
+    for (int64_t v = 0; v < 4; ++v)
+      *views[v] = features_.tensor({count, embed_}, DType::f32, 4 * embed_ * (v * batch_ + begin));
+    parts.push_back(std::move(micro));
+  }
+  return parts;
+}
+
+float ClipTrainer::loss(int64_t B) {
+  auto part = [&](int64_t v) { return features_.tensor({B, embed_}, DType::f32, 4 * embed_ * v * batch_); };
+  auto row = [&](int64_t v) {
+    return features_.tensor({B}, DType::f32, 4 * (4 * batch_ * embed_ + v * batch_));
+  };
+  float value = 0;
+  const Parameter& scale = model_.logit_scale_parameter();
+  contrastive_forward(stream_, tensor_of(&value, {1}), row(0), row(1), part(0), part(1),
+                      scale.master.view({1}));
+  contrastive_backward(stream_, part(2), part(3), scale.gradient.view({1}), part(0), part(1),
+                       scale.master.view({1}), row(0), row(1));
+  return value;
+}
+
+float ClipTrainer::compute_gradients(const ClipBatch& batch) {
+  std::vector<Micro> parts = split(batch);
+  const ArenaScope scope(arena_);
+  Step step{stream_, arena_, model_.dtype()};
+  model_.parameters().zero_gradients(stream_);
+
+  const bool keep = parts.size() == 1;
+  Clip::SavedImages images;
+  Clip::SavedTexts texts;
+  for (Micro& micro : parts) {
+    model_.encode_images(step, micro.images, micro.image_features, keep ? &images : nullptr);
+    model_.encode_texts(step, micro.texts, micro.text_features, keep ? &texts : nullptr);
+  }
+  const float value = loss(batch.images[0]);
+  for (Micro& micro : parts) {
+    const ArenaScope micro_scope(arena_);
+    if (!keep) {
+      model_.encode_images(step, micro.images, micro.image_features, &images);
+      model_.encode_texts(step, micro.texts, micro.text_features, &texts);
+    }
+    model_.backward_images(step, images, micro.dimage_features);
+    model_.backward_texts(step, texts, micro.dtext_features);
+  }
+  return value;
+}
+
+void ClipTrainer::apply(const OptimizerOptions& options, double lr, int64_t step, float norm) {
+  optimizer_step(stream_, model_.parameters(), options, lr, step, norm);
+  model_.clamp_logit_scale();
+}
+
+}  // namespace laclip

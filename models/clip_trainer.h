@@ -1,0 +1,55 @@
+// One training step of CLIP on a global batch of any size.
+//
+// 1. features of all micro-batches   2. loss and its gradient on all features   3. backward of each
+// micro-batch. With one micro-batch the activations of part 1 serve part 3; with more, the forward
+// pass is run again for each, so memory is that of one micro-batch (Gao et al. 2021).
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "engine/optimizer.h"
+#include "models/clip.h"
+
+namespace laclip {
+
+struct ClipBatch {
+  Tensor images;                              // [B R R 3] uint8
+  std::vector<std::vector<int32_t>> captions;  // B token lists with start and end
+};
+
+class ClipTrainer {
+ public:
+  // Memory for batches of `batch` pairs in micro-batches of `micro_batch` is planned here.
+  ClipTrainer(Clip& model, int64_t batch, int64_t micro_batch);
+
+  // Sets the gradients of all parameters and returns the loss. A loss that is not finite leaves the
+  // gradients undefined; look at it before apply().
+  float compute_gradients(const ClipBatch& batch);
+  float gradient_norm() { return laclip::gradient_norm(stream_, model_.parameters()); }
+  // step counts from 1
+  void apply(const OptimizerOptions& options, double lr, int64_t step, float norm);
+
+  Stream& stream() { return stream_; }
+  int64_t activation_bytes() const { return activation_bytes_; }
+
+ private:
+  struct Micro {
+    Tensor images;
+    TextBatch texts;
+    Tensor image_features, text_features;   // [b E] fp32, parts of those of the batch
+    Tensor dimage_features, dtext_features;
+  };
+  std::vector<Micro> split(const ClipBatch& batch) const;
+  float loss(int64_t B);
+  int64_t plan(int64_t micro_batch);
+
+  Clip& model_;
+  int64_t batch_, micro_batch_, embed_;
+  Stream stream_;
+  Buffer features_;  // image, text and their gradients [4 B E], lse [2 B]
+  int64_t activation_bytes_;
+  Arena arena_;
+};
+
+}  // namespace laclip
