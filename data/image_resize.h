@@ -1,0 +1,22 @@
+// Resampling as Pillow does it, to the same bits: two passes, horizontal first, with a kernel that
+// widens when an image shrinks (anti-aliasing), coefficients of 22 bits, each pass rounded to 8 bits.
+#pragma once
+
+#include <string>
+
+#include "data/image.h"
+
+namespace laclip {
+
+enum class Interpolation { bilinear, bicubic };
+Interpolation parse_interpolation(const std::string& name);
+
+// A rectangle of whole pixels.
+struct Crop {
+  int left = 0, top = 0, width = 0, height = 0;
+};
+
+// The crop of `image`, resized to width × height; pixels outside the crop play no part.
+Image resize(const Image& image, Crop crop, int width, int height, Interpolation interpolation);
+
+}  // namespace laclip
