@@ -77,6 +77,10 @@ ExampleBank ExampleBank::from_file(const fs::path& file, RewriteMode mode) {
   return bank;
 }
 
+uint64_t example_set(uint64_t seed, uint64_t sets, size_t caption) {
+  return sets == 0 ? caption : Random(seed, RandomUse::example_draw, caption, 1).below(uint32_t(sets));
+}
+
 ExampleDraw draw_examples(const ExampleBank& bank, uint64_t seed, uint64_t item) {
   Random random(seed, RandomUse::example_draw, item);
   const bool groups = bank.pairs.empty();

@@ -45,7 +45,9 @@ struct ExampleDraw {
   struct Index { uint32_t item, source, target; };
   std::array<Index, 3> examples;
 };
-// Without replacement, in random order; a pure function of seed and item.
+// The set of examples that a caption uses: with sets = 0 its own (as in the paper), otherwise one of `sets`.
+uint64_t example_set(uint64_t seed, uint64_t sets, size_t caption);
+// Without replacement, in random order; a pure function of seed and item, the number of a set.
 ExampleDraw draw_examples(const ExampleBank& bank, uint64_t seed, uint64_t item);
 std::array<ExamplePair, 3> pairs_of(const ExampleBank& bank, const ExampleDraw& draw);
 

@@ -29,26 +29,22 @@ LlamaGenerator::LlamaGenerator(const Llama& model, GeneratorOptions options)
   for (size_t i = 0; i < slots_.size(); ++i) slots_[i].begin = int32_t(i) * options_.max_own_tokens;
 }
 
-// First fit among the gaps between the prefixes.
-int32_t LlamaGenerator::place_prefix(int32_t count) {
-  std::vector<std::pair<int32_t, int32_t>> taken;
-  for (const auto& [id, prefix] : prefixes_) taken.emplace_back(prefix.begin, prefix.count);
-  std::sort(taken.begin(), taken.end());
-  int32_t at = prefix_area_;
-  for (const auto& [begin, length] : taken) {
-    if (begin - at >= count) break;
-    at = begin + length;
+// Prefixes lie in cells of the largest size, so that any free cell fits.
+int32_t LlamaGenerator::place_prefix() const {
+  for (int32_t at = prefix_area_; at + options_.max_prefix_tokens <= pool_.tokens();
+       at += options_.max_prefix_tokens) {
+    const bool taken = std::any_of(prefixes_.begin(), prefixes_.end(),
+                                   [at](const auto& entry) { return entry.second.begin == at; });
+    if (!taken) return at;
   }
-  check(at + count <= pool_.tokens(), "no room for another prefix of {} tokens beside {}; drop "
-        "prefixes that are not used any more", count, prefixes_.size());
-  return at;
+  fail("no room for another prefix beside {}; drop prefixes that are not used any more", prefixes_.size());
 }
 
 int LlamaGenerator::add_prefix(const std::vector<int32_t>& tokens) {
   const auto count = int32_t(tokens.size());
   check(count > 0 && count <= options_.max_prefix_tokens, "a prefix of {} tokens; between 1 and {} "
         "are possible", count, options_.max_prefix_tokens);
-  const Prefix prefix{place_prefix(count), count, 1};
+  const Prefix prefix{place_prefix(), count, 1};
   for (int32_t begin = 0; begin < count; begin += options_.max_rows) {
     rows_.clear();
     for (int32_t i = begin; i < std::min(count, begin + options_.max_rows); ++i)

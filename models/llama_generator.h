@@ -76,7 +76,7 @@ class LlamaGenerator {
   };
 
   void release(int prefix);
-  int32_t place_prefix(int32_t count);
+  int32_t place_prefix() const;
   bool start(Slot& slot, GenerationRequest request);
   void gather_rows(std::vector<Slot*>& order, std::vector<Slot*>& sampled);
   void forward();

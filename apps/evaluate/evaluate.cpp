@@ -1,0 +1,58 @@
+// laclip evaluate: zero-shot classification and retrieval of a checkpoint.
+#include <fmt/format.h>
+
+#include <memory>
+
+#include "apps/command.h"
+#include "apps/evaluate/evaluation.h"
+#include "apps/models.h"
+#include "base/check.h"
+#include "models/clip_checkpoint.h"
+
+namespace laclip {
+namespace {
+
+struct EvaluateOptions {
+  std::string checkpoint, tokenizer, precision = "fp32", output;
+  EvaluationSets sets;
+  int threads = 2;
+};
+
+void evaluate(const EvaluateOptions& o) {
+  if (o.sets.images.empty() && o.sets.pairs.empty())
+    fail_usage("nothing to evaluate: give --images with --classnames, or --pairs");
+  if (!o.sets.images.empty() && o.sets.classnames.empty()) fail_usage("--images needs --classnames");
+  const auto tokenizer = open_clip_tokenizer(o.tokenizer);
+  const auto model = load_clip(o.checkpoint, parse_precision(o.precision));
+  check_vocabulary(*model, *tokenizer, o.tokenizer);
+  const Json metrics = evaluate_model(*model, *tokenizer, o.sets, o.threads);
+  // A line for each task, in CLIP_benchmark's form.
+  std::string lines;
+  for (const auto& [task, values] : metrics.items()) {
+    const std::string& data = task == "zeroshot_retrieval" ? o.sets.pairs : o.sets.images;
+    lines += Json{{"dataset", data}, {"model", o.checkpoint}, {"pretrained", o.checkpoint}, {"task", task},
+                  {"metrics", values}, {"language", "en"}}.dump() + "\n";
+  }
+  fmt::print("{}", lines);
+  if (!o.output.empty()) write_atomically(o.output, lines);
+}
+
+}  // namespace
+
+void add_evaluate_command(CLI::App& root) {
+  CLI::App* command = add_command(root, "evaluate", "zero-shot classification and retrieval of a checkpoint");
+  auto o = std::make_shared<EvaluateOptions>();
+  command->add_option("--checkpoint,--ckpt-path", o->checkpoint, "checkpoint folder")->required();
+  command->add_option("--tokenizer", o->tokenizer, "CLIP vocabulary that the model was trained with")->required();
+  command->add_option("--images,--imagenet-root", o->sets.images, "class folders of images");
+  command->add_option("--classnames", o->sets.classnames, "class names (JSON list, or object by folder)");
+  command->add_option("--templates", o->sets.templates, "prompt templates (JSON list); default: a photo of a {}.");
+  command->add_option("--pairs", o->sets.pairs, "image-text pairs (JSONL) for retrieval");
+  command->add_option("--limit", o->sets.limit, "classify so many images, spread evenly (0 = all)");
+  command->add_option("-j,--workers", o->threads, "threads that decode images")->check(CLI::Range(1, 1024));
+  command->add_option("--precision", o->precision, "fp32 or bf16")->check(CLI::IsMember({"fp32", "bf16"}));
+  command->add_option("-o,--output", o->output, "also write the result to this file");
+  command->callback([o] { evaluate(*o); });
+}
+
+}  // namespace laclip

@@ -1,0 +1,71 @@
+// laclip tokenize: text to ids and back; own vocabularies.
+#include <fmt/format.h>
+
+#include <iostream>
+#include <memory>
+
+#include "apps/command.h"
+#include "base/check.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "data/caption_table.h"
+#include "tokenizer/byte_pair.h"
+#include "tokenizer/tokenizer.h"
+
+namespace laclip {
+namespace {
+
+struct TokenizeOptions {
+  std::string tokenizer, train, output;
+  bool jsonl = false, decode = false;
+  int64_t vocabulary = 8192;
+};
+
+void train_vocabulary(const TokenizeOptions& o) {
+  if (o.output.empty()) fail_usage("--train needs --output FILE for the vocabulary");
+  constexpr int64_t kFixed = 512 + 2;  // byte symbols, start and end
+  if (o.vocabulary <= kFixed) fail_usage("--vocab-size {}: more than {} is needed", o.vocabulary, kFixed);
+  const CaptionTable table = read_captions(o.train);
+  std::vector<std::string> captions;
+  for (size_t i = 0; i < table.captions.size(); ++i) captions.emplace_back(table.captions[i]);
+  const auto merges = train_byte_pairs(captions, size_t(o.vocabulary - kFixed));
+  write_merges(o.output, merges);
+  log_info("{}: a vocabulary of {} tokens from {} captions", o.output, kFixed + int64_t(merges.size()),
+           captions.size());
+}
+
+void tokenize(const TokenizeOptions& o) {
+  if (!o.train.empty()) return train_vocabulary(o);
+  if (o.tokenizer.empty()) fail_usage("--tokenizer FILE is missing (or --train CAPTIONS)");
+  const auto tokenizer = load_tokenizer(o.tokenizer);
+  std::string line;
+  for (int64_t number = 1; std::getline(std::cin, line); ++number) {
+    const std::string place = fmt::format("line {}", number);
+    if (o.decode) {
+      const Json ids = parse_json(line, place);
+      check(ids.is_array(), "{}: an array of ids is needed", place);
+      const std::string text = tokenizer->decode(ids.get<std::vector<int32_t>>());
+      fmt::print("{}\n", o.jsonl ? Json(text).dump(-1, ' ', false, Json::error_handler_t::replace) : text);
+      continue;
+    }
+    const Json value = o.jsonl ? parse_json(line, place) : Json(line);
+    check(value.is_string(), "{}: a JSON string is needed", place);
+    fmt::print("{}\n", Json(tokenizer->encode(value.get<std::string>())).dump());
+  }
+}
+
+}  // namespace
+
+void add_tokenize_command(CLI::App& root) {
+  CLI::App* command = add_command(root, "tokenize", "text to ids and back (standard input and output); train a vocabulary");
+  auto o = std::make_shared<TokenizeOptions>();
+  command->add_option("--tokenizer", o->tokenizer, "CLIP vocabulary, tokenizer.model or tokenizer.bin");
+  command->add_flag("--jsonl", o->jsonl, "texts are JSON strings, one a line");
+  command->add_flag("--decode", o->decode, "from arrays of ids to text");
+  command->add_option("--train", o->train, "make a byte-level BPE vocabulary from these captions");
+  command->add_option("--vocab-size", o->vocabulary, "of --train")->check(CLI::PositiveNumber);
+  command->add_option("-o,--output", o->output, "file of --train");
+  command->callback([o] { tokenize(*o); });
+}
+
+}  // namespace laclip
