@@ -53,7 +53,7 @@ Json inspect_shard(const fs::path& path) {
       options.type = "webdataset";
       const auto source = open_samples(path.string(), options);
       samples = int64_t(source->size());
-      for (const auto& [reason, count] : source->summary()["left_out"].items()) broken[reason] = count;
+      broken = source->summary()["left_out"];
       for (size_t i = 0; i < source->size(); ++i) try {
           decode_image(source->image(i).view, {}, source->place(i));
           ++sound;

@@ -1,0 +1,28 @@
+// The folder of a training run: logs/NAME/ with config.toml, manifest.json, metrics and checkpoints/.
+#pragma once
+
+#include <string>
+
+#include "apps/train/options.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "models/clip.h"
+
+namespace laclip {
+
+class RunFolder {
+ public:
+  // Error if the folder holds a run already and none is to be resumed.
+  explicit RunFolder(const TrainOptions& options);
+
+  const fs::path& path() const { return path_; }
+  // The checkpoint to go on from; empty if there is none.
+  fs::path resume_from(const TrainOptions& options) const;
+  // Writes checkpoints/step_NNNNNNNN and lets checkpoints/latest point to it; keeps the last `keep`.
+  void save(const Clip& model, int64_t step, const Json& state, int keep) const;
+
+ private:
+  fs::path path_;
+};
+
+}  // namespace laclip
