@@ -1,8 +1,10 @@
 # Warnings are errors; floating point keeps its meaning (no -ffast-math) except that a*b+c may
-# contract to an FMA and errno/traps are off, so that loops vectorise.
+# contract to an FMA (which g++ does not do by itself under -std=c++20) and errno and traps are
+# off, so that loops vectorise.
 add_library(laclip_options INTERFACE)
 target_compile_options(laclip_options INTERFACE
   -Wall -Wextra -Wshadow -Wpedantic -Werror -fno-math-errno -fno-trapping-math
+  -ffp-contract=fast
   -fmacro-prefix-map=${CMAKE_SOURCE_DIR}/= -fmacro-prefix-map=${CMAKE_BINARY_DIR}/view/=)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # g++ 12 sees overlaps in `"literal" + std::string` that are not there (GCC bug 105651).

@@ -152,7 +152,6 @@ void bench(const BenchOptions& o) {
   if (o.what == "all" || o.what == "ceilings") {
     rows.push_back({{"bench", "ceilings"}, {"fp32_gflops", peak_gflops(DType::f32)},
                     {"bf16_gflops", peak_gflops(DType::bf16)}, {"read_gbs", read_bandwidth_gbs()}});
-    log_info("{}", rows.back().dump());
   }
   if (o.what == "all" || o.what == "step") rows.push_back(bench_step(o));
   if (o.what == "all" || o.what == "decode") rows.push_back(bench_decode(o));

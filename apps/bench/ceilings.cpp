@@ -4,6 +4,7 @@
 #include <cstring>
 #include <numeric>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #if defined(__AVX512BF16__)
@@ -20,32 +21,33 @@ constexpr int kRepeats = 5;     // the best counts: others were disturbed
 
 using Vector = float __attribute__((vector_size(64)));
 
+// Runs `step` on kRegisters sums; the indices are constants, so that each sum stays in its register.
+template <class Value, class Step, size_t... I>
+void run_loops(int64_t loops, Value start, Step&& step, std::index_sequence<I...>) {
+  Value sums[] = {(void(I), start)...};
+  for (int64_t i = 0; i < loops; ++i) (step(sums[I]), ...);
+}
+
+constexpr int64_t kLoops = 6'000'000;
+
 double fp32_operations() {
-  constexpr int64_t kLoops = 6'000'000;
-  Vector sums[kRegisters], a, b;
-  const float start = 1.0f;
-  for (int i = 0; i < 16; ++i) std::memcpy(reinterpret_cast<char*>(&a) + 4 * i, &start, 4);
-  b = a;
-  std::fill(sums, sums + kRegisters, a);
-  for (int64_t i = 0; i < kLoops; ++i)
-    for (Vector& sum : sums) {
-      sum += a * b;
-      asm volatile("" : "+x"(sum));  // keeps each sum in its register and the loop in place
-    }
+  Vector a, b;
+  for (int i = 0; i < 16; ++i) a[i] = 1, b[i] = 0;
+  asm volatile("" : "+x"(a), "+x"(b));  // values that the compiler knows nothing about
+  run_loops(kLoops, a, [&](Vector& sum) {
+    sum = sum * a + b;             // the sum is a factor, so that no product can leave the loop
+    asm volatile("" : "+x"(sum));  // a step that the compiler may not merge with the next
+  }, std::make_index_sequence<kRegisters>());
   return double(kLoops) * kRegisters * 16 * 2;
 }
 
 #if defined(__AVX512BF16__)
 double bf16_operations() {
-  constexpr int64_t kLoops = 6'000'000;
-  __m512 sums[kRegisters];
-  for (auto& sum : sums) sum = _mm512_set1_ps(1);
   const auto ones = reinterpret_cast<__m512bh>(_mm512_set1_epi32(0x3f803f80));
-  for (int64_t i = 0; i < kLoops; ++i)
-    for (auto& sum : sums) {
-      sum = _mm512_dpbf16_ps(sum, ones, ones);
-      asm volatile("" : "+v"(sum));
-    }
+  run_loops(kLoops, _mm512_set1_ps(1), [&](__m512& sum) {
+    sum = _mm512_dpbf16_ps(sum, ones, ones);
+    asm volatile("" : "+v"(sum));
+  }, std::make_index_sequence<kRegisters>());
   return double(kLoops) * kRegisters * 32 * 2;
 }
 #else
