@@ -15,14 +15,20 @@ enum class DType : uint8_t { f32, bf16, f16, i32, u8, i64, f64 };
 struct bf16 {
   uint16_t bits;
   bf16() = default;
-  explicit bf16(float value) {
+  explicit bf16(float value) : bits(round_bits(value)) {}
+  operator float() const { return std::bit_cast<float>(uint32_t(bits) << 16); }
+
+  static uint16_t round_bits(float value) {
     const uint32_t word = std::bit_cast<uint32_t>(value);
     const uint32_t rounded = (word + 0x7fffu + ((word >> 16) & 1u)) >> 16;
     const bool nan = (word & 0x7fffffffu) > 0x7f800000u;
-    bits = uint16_t(nan ? (word >> 16) | 0x40u : rounded);
+    return uint16_t(nan ? (word >> 16) | 0x40u : rounded);
   }
-  operator float() const { return std::bit_cast<float>(uint32_t(bits) << 16); }
 };
+
+// to = value, rounded. Loops store through this: a temporary bf16 object keeps g++ from vectorising.
+inline void store(float& to, float value) { to = value; }
+inline void store(bf16& to, float value) { to.bits = bf16::round_bits(value); }
 
 constexpr int64_t size_of(DType type) {
   switch (type) {

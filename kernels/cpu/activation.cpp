@@ -6,8 +6,11 @@ namespace laclip::cpu {
 namespace {
 
 struct Gelu {
-  static float value(float x) { return x * normal_cdf(x); }
-  static float slope(float x) { return normal_cdf(x) + x * normal_pdf(x); }
+  static float value(float x) { return x * normal_cumulative(x, gaussian(x)); }
+  static float slope(float x) {
+    const float e = gaussian(x);
+    return normal_cumulative(x, e) + x * normal_density(e);
+  }
 };
 struct QuickGelu {
   static constexpr float kSteepness = 1.702f;
@@ -33,7 +36,7 @@ void activation_forward(Stream&, Out y, In x, Activation kind) {
       const T* in = x.as<T>();
       T* out = y.as<T>();
 #pragma omp parallel for simd schedule(static)
-      for (int64_t i = 0; i < count; ++i) out[i] = T(F::value(float(in[i])));
+      for (int64_t i = 0; i < count; ++i) store(out[i], F::value(float(in[i])));
     });
   });
 }
@@ -45,7 +48,7 @@ void activation_backward(Stream&, Out dx, In dy, In x, Activation kind) {
       const T *in = x.as<T>(), *grad = dy.as<T>();
       T* out = dx.as<T>();
 #pragma omp parallel for simd schedule(static)
-      for (int64_t i = 0; i < count; ++i) out[i] = T(float(grad[i]) * F::slope(float(in[i])));
+      for (int64_t i = 0; i < count; ++i) store(out[i], float(grad[i]) * F::slope(float(in[i])));
     });
   });
 }
@@ -59,7 +62,7 @@ void swiglu_forward(Stream&, Out y, In x) {
       T* out = y.as<T>() + n * F;
 #pragma omp simd
       for (int64_t f = 0; f < F; ++f)
-        out[f] = T(float(gate[f]) * sigmoid(float(gate[f])) * float(up[f]));
+        store(out[f], float(gate[f]) * sigmoid(float(gate[f])) * float(up[f]));
     }
   });
 }

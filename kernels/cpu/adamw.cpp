@@ -29,7 +29,7 @@ void adamw(Stream&, InOut w, InOut m, InOut v, Out value, In gradient, In square
     }
     if (!rounded) return;
 #pragma omp parallel for simd schedule(static)
-    for (int64_t i = begin; i < end; ++i) rounded[i] = bf16(weight[i]);
+    for (int64_t i = begin; i < end; ++i) store(rounded[i], weight[i]);
   };
   const int64_t decayed = std::clamp<int64_t>(o.decayed, 0, count);
   update(0, decayed, o.decay);

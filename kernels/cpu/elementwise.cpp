@@ -8,7 +8,7 @@ void add(Stream&, Out y, In a, In b) {
     T* out = y.as<T>();
     const T *left = a.as<T>(), *right = b.as<T>();
 #pragma omp parallel for simd schedule(static)
-    for (int64_t i = 0; i < count; ++i) out[i] = T(float(left[i]) + float(right[i]));
+    for (int64_t i = 0; i < count; ++i) store(out[i], float(left[i]) + float(right[i]));
   });
 }
 
@@ -29,7 +29,7 @@ void fill(Stream&, Out y, float value) {
   dispatch_float(y.dtype, [&]<class T>(TypeTag<T>) {
     T* out = y.as<T>();
 #pragma omp parallel for simd schedule(static)
-    for (int64_t i = 0; i < count; ++i) out[i] = T(value);
+    for (int64_t i = 0; i < count; ++i) store(out[i], value);
   });
 }
 

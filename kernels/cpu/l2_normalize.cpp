@@ -16,7 +16,7 @@ void l2_normalize_forward(Stream&, Out y, Out norm, In x) {
 #pragma omp simd reduction(+ : squares)
       for (int64_t e = 0; e < E; ++e) squares += float(in[e]) * float(in[e]);
       const float length = std::max(std::sqrt(squares), 1e-12f);
-      for (int64_t e = 0; e < E; ++e) out[e] = T(float(in[e]) / length);
+      for (int64_t e = 0; e < E; ++e) store(out[e], float(in[e]) / length);
       norm.as<float>()[b] = length;
     }
   });
@@ -34,7 +34,7 @@ void l2_normalize_backward(Stream&, Out dx, In dy, In y, In norm) {
       for (int64_t e = 0; e < E; ++e) dot += float(grad[e]) * float(unit[e]);
       const float inverse = 1.0f / norm.as<float>()[b];
       for (int64_t e = 0; e < E; ++e)
-        out[e] = T((float(grad[e]) - float(unit[e]) * dot) * inverse);
+        store(out[e], (float(grad[e]) - float(unit[e]) * dot) * inverse);
     }
   });
 }

@@ -30,7 +30,7 @@ void normalize_row(T* y, float& mean, float& rstd, const T* x, const T* gamma, c
   const float r = 1.0f / std::sqrt(squares / float(C) + eps);
 #pragma omp simd
   for (int64_t c = 0; c < C; ++c)
-    y[c] = T(float(gamma[c]) * (float(x[c]) - m) * r + float(beta[c]));
+    store(y[c], float(gamma[c]) * (float(x[c]) - m) * r + float(beta[c]));
   mean = m;
   rstd = r;
 }
@@ -54,7 +54,7 @@ void normalize_row_backward(T* dx, float* dgamma, float* dbeta, const T* dy, con
   for (int64_t c = 0; c < C; ++c) {
     const float normalized = (float(x[c]) - mean) * rstd;
     const float g = float(gamma[c]) * float(dy[c]);
-    dx[c] = T(rstd * (g - mean_g - normalized * mean_gx) + (dskip ? float(dskip[c]) : 0.0f));
+    store(dx[c], rstd * (g - mean_g - normalized * mean_gx) + (dskip ? float(dskip[c]) : 0.0f));
   }
 }
 

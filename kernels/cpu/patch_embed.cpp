@@ -14,7 +14,7 @@ void normalize_image(Stream&, Out y, In x, PixelScale scale) {
         const float shift = scale.mean[size_t(i)] / scale.std[size_t(i)];
         const uint8_t* in = x.as<uint8_t>() + b * plane * 3 + i;
         T* out = y.as<T>() + (b * 3 + i) * plane;
-        for (int64_t p = 0; p < plane; ++p) out[p] = T(float(in[p * 3]) * factor - shift);
+        for (int64_t p = 0; p < plane; ++p) store(out[p], float(in[p * 3]) * factor - shift);
       }
     }
   });

@@ -17,7 +17,7 @@ void rmsnorm_forward(Stream&, Out y, In x, In gamma, float eps) {
       for (int64_t c = 0; c < C; ++c) squares += float(in[c]) * float(in[c]);
       const float rstd = 1.0f / std::sqrt(squares / float(C) + eps);
 #pragma omp simd
-      for (int64_t c = 0; c < C; ++c) out[c] = T(float(scale[c]) * float(in[c]) * rstd);
+      for (int64_t c = 0; c < C; ++c) store(out[c], float(scale[c]) * float(in[c]) * rstd);
     }
   });
 }
