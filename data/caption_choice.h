@@ -11,7 +11,7 @@ namespace laclip {
 
 struct CaptionChoice {
   double p_original = -1;       // < 0: uniform over the original and its rewrites, as in the paper
-  std::vector<double> weights;  // of the original and each source; overrides p_original
+  std::vector<double> weights{};  // of the original and each source; overrides p_original
 
   // The caption of sample i in one epoch: a pure function of seed, epoch and sample. A choice of less
   // than two words falls back to the original.

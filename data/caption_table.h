@@ -20,7 +20,7 @@ struct CaptionTable {
 };
 
 struct CaptionTableOptions {
-  std::string column = "1";     // of a TSV
+  std::string column = "1";      // of a TSV
   std::string text_key = "txt";  // of shards
 };
 

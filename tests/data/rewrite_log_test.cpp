@@ -1,0 +1,99 @@
+// The crash-safe output of rewriting.
+#include "data/rewrite_log.h"
+
+#include <gtest/gtest.h>
+
+#include "base/check.h"
+#include "tests/harness/reference_data.h"
+
+namespace laclip {
+namespace {
+
+const Json kSettings = {{"mode", "human"}, {"seed", 1}};
+
+Json record(size_t index) {
+  return {{"index", index}, {"text", fmt::format("rewritten {}", index)}, {"original", "line\nend \"q\""}};
+}
+
+// Adds what is missing, last caption first, and finishes.
+void complete(const fs::path& base, size_t begin, size_t end) {
+  RewriteLog log(base, kSettings, begin, end);
+  for (size_t i = end; i-- > begin;)
+    if (!log.finished() && !log.has(i)) log.add(record(i));
+  if (!log.finished()) log.finish();
+}
+
+TEST(RewriteLog, ACutAtAnyByteLosesAndDoublesNothing) {
+  test::TemporaryFolder folder;
+  complete(folder / "whole", 3, 8);
+  const std::string want_jsonl = read_text(folder / "whole.jsonl"), want_text = read_text(folder / "whole.txt");
+  EXPECT_EQ(want_text, "rewritten 3\nrewritten 4\nrewritten 5\nrewritten 6\nrewritten 7\n");
+
+  std::string part;
+  {
+    RewriteLog log(folder / "cut", kSettings, 3, 8);
+    for (size_t i : {5, 3, 7}) log.add(record(i));
+    part = read_text(folder / "cut.part.jsonl");
+  }
+  for (size_t length = 0; length <= part.size(); ++length) {
+    write_atomically(folder / "cut.part.jsonl", part.substr(0, length));
+    complete(folder / "cut", 3, 8);
+    ASSERT_EQ(read_text(folder / "cut.jsonl"), want_jsonl) << "cut at byte " << length;
+    ASSERT_EQ(read_text(folder / "cut.txt"), want_text) << "cut at byte " << length;
+    ASSERT_FALSE(fs::exists(folder / "cut.part.jsonl"));
+    fs::remove(folder / "cut.jsonl");
+    fs::remove(folder / "cut.txt");
+  }
+}
+
+TEST(RewriteLog, AKillBetweenTheLastFilesIsMended) {
+  test::TemporaryFolder folder;
+  complete(folder / "a", 0, 3);
+  const std::string want = read_text(folder / "a.jsonl");
+  {
+    RewriteLog log(folder / "b", kSettings, 0, 3);
+    for (size_t i = 0; i < 3; ++i) log.add(record(i));
+  }
+  write_atomically(folder / "b.txt", "old");  // .txt was written, .jsonl was not, the part file is there
+  complete(folder / "b", 0, 3);
+  EXPECT_EQ(read_text(folder / "b.jsonl"), want);
+  EXPECT_EQ(read_text(folder / "b.txt"), read_text(folder / "a.txt"));
+}
+
+TEST(RewriteLog, OtherSettingsAreRefusedByName) {
+  test::TemporaryFolder folder;
+  { RewriteLog(folder / "a", kSettings, 0, 3).add(record(0)); }
+  Json other = kSettings;
+  other["seed"] = 2;
+  const auto message = [&](const Json& settings) -> std::string {
+    try {
+      RewriteLog log(folder / "a", settings, 0, 3);
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "";
+  };
+  EXPECT_NE(message(other).find("seed"), std::string::npos) << message(other);
+  EXPECT_EQ(message(kSettings), "");
+  complete(folder / "a", 0, 3);
+  EXPECT_NE(message(other).find("seed"), std::string::npos);  // of a finished one, too
+  EXPECT_TRUE(RewriteLog(folder / "a", kSettings, 0, 3).finished());
+}
+
+TEST(RewriteLog, AnUnfinishedOneCannotBeFinished) {
+  test::TemporaryFolder folder;
+  RewriteLog log(folder / "a", kSettings, 0, 2);
+  log.add(record(1));
+  EXPECT_THROW(log.finish(), Error);
+  EXPECT_FALSE(fs::exists(folder / "a.jsonl"));
+}
+
+TEST(RewriteLog, AForeignPartFileIsAnErrorNotALoss) {
+  test::TemporaryFolder folder;
+  write_atomically(folder / "a.part.jsonl", "this is\nsomebody's file\n");
+  EXPECT_THROW(RewriteLog(folder / "a", kSettings, 0, 2), Error);
+  EXPECT_EQ(read_text(folder / "a.part.jsonl"), "this is\nsomebody's file\n");
+}
+
+}  // namespace
+}  // namespace laclip
