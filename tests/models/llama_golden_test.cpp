@@ -22,6 +22,7 @@ TEST_P(LlamaGolden, LogitsAtEveryPosition) {
   options.slots = 2;
   options.max_rows = 16;  // a prompt of 40 takes three calls
   options.max_own_tokens = 64;
+  options.max_prefix_tokens = 0;
   options.max_new_tokens = 1;
   LlamaGenerator generator(*model, options);
   const SafetensorsFile golden(kGolden / GetParam() / "golden.safetensors");

@@ -1,0 +1,190 @@
+// laclip rewrite and laclip generate, on a real (small) LLaMA.
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include "base/json.h"
+#include "tests/harness/program.h"
+
+namespace laclip {
+namespace {
+
+using test::Outcome;
+using test::Program;
+using Arguments = std::vector<std::string>;
+
+std::string model() { return test::reference_data("stories260k/stories260K.bin").string(); }
+std::string tokenizer() { return test::reference_data("stories260k/tok512.bin").string(); }
+
+class RewriteCommand : public testing::Test {
+ protected:
+  void SetUp() override {
+    LACLIP_REFERENCE_DATA("stories260k");
+    std::string captions;
+    for (int i = 0; i < 40; ++i) captions += fmt::format("A dog number {} runs in the park .\n", i);
+    captions += "an arrow => inside\n\n" + std::string(900, 'x') + "\nThe last one\n";
+    write_atomically(folder_ / "captions.txt", captions);
+  }
+  Arguments arguments(const std::string& output, const Arguments& more = {}) const {
+    Arguments list{"rewrite", "--model", model(), "--tokenizer", tokenizer(), "--captions",
+                   (folder_ / "captions.txt").string(), "--mode", "human", "--example-sets", "4", "--seed", "3",
+                   "--max-new-tokens", "30", "--output", (folder_ / output).string()};
+    list.insert(list.end(), more.begin(), more.end());
+    return list;
+  }
+  std::string text(const std::string& name) const { return read_text(folder_ / name); }
+  test::TemporaryFolder folder_;
+};
+
+TEST_F(RewriteCommand, OneLineForEachCaptionAndOddOnesAreCounted) {
+  const Outcome outcome = test::run(arguments("a"));
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  const auto lines = read_lines(folder_ / "a.txt"), rows = read_lines(folder_ / "a.jsonl");
+  ASSERT_EQ(lines.size(), 44u);
+  ASSERT_EQ(rows.size(), 44u);
+  int changed = 0;
+  for (size_t i = 0; i < rows.size(); ++i) {
+    const Json row = Json::parse(rows[i]);
+    EXPECT_EQ(row["index"], i);
+    EXPECT_EQ(row["text"], lines[i]);
+    EXPECT_EQ(row["examples"].size(), 3u);
+    EXPECT_LE(row["tokens"].get<int>(), 30);
+    changed += row["text"] != row["original"];
+  }
+  EXPECT_GT(changed, 38);
+  const auto flags = [&](size_t i) { return Json::parse(rows[i])["flags"].dump(); };
+  EXPECT_NE(flags(40).find("arrow_in_caption"), std::string::npos);
+  EXPECT_NE(flags(41).find("empty"), std::string::npos);
+  EXPECT_NE(flags(42).find("too_long"), std::string::npos);
+  EXPECT_EQ(lines[41], "");
+  EXPECT_EQ(lines[42], std::string(900, 'x'));
+  EXPECT_NE(outcome.err.find("1 too_long"), std::string::npos) << outcome.err;
+  EXPECT_TRUE(fs::exists(folder_ / "a.manifest.json") && fs::exists(folder_ / "a.config.toml"));
+}
+
+TEST_F(RewriteCommand, SlotsShardsAndExampleSetsOrderDoNotChangeTheText) {
+  ASSERT_EQ(test::run(arguments("whole")).code, 0);
+  ASSERT_EQ(test::run(arguments("slots", {"--batch-size", "3"})).code, 0);
+  EXPECT_EQ(text("slots.jsonl"), text("whole.jsonl"));
+  std::string joined_rows, joined_text;
+  for (int part = 1; part <= 3; ++part) {
+    const std::string name = fmt::format("part{}", part);
+    ASSERT_EQ(test::run(arguments(name, {"--shard", fmt::format("{}/3", part)})).code, 0);
+    joined_rows += text(name + ".jsonl");
+    joined_text += text(name + ".txt");
+  }
+  EXPECT_EQ(joined_rows, text("whole.jsonl"));
+  EXPECT_EQ(joined_text, text("whole.txt"));
+  ASSERT_EQ(test::run(arguments("seed", {"--seed", "4"})).code, 0);  // the last of two flags counts
+  EXPECT_NE(text("seed.txt"), text("whole.txt"));
+}
+
+TEST_F(RewriteCommand, AKillIsContinuedToTheSameOutput) {
+  ASSERT_EQ(test::run(arguments("whole")).code, 0);
+  const fs::path part = folder_ / "killed.part.jsonl";
+  size_t kills = 0;
+  for (size_t lines : {2, 9, 25}) {
+    Program program(arguments("killed", {"--batch-size", "2"}));
+    const Outcome outcome = program.stop(SIGKILL, [&] {
+      return fs::exists(part) && read_lines(part).size() >= lines;
+    });
+    kills += outcome.code == 128 + SIGKILL;
+    EXPECT_EQ(fs::exists(folder_ / "killed.jsonl"), fs::exists(folder_ / "killed.txt"));
+  }
+  EXPECT_GE(kills, 2u);
+  const Outcome last = test::run(arguments("killed"));
+  ASSERT_EQ(last.code, 0) << last.err;
+  EXPECT_NE(last.err.find("going on after"), std::string::npos) << last.err;
+  EXPECT_EQ(text("killed.jsonl"), text("whole.jsonl"));
+  EXPECT_EQ(text("killed.txt"), text("whole.txt"));
+  EXPECT_FALSE(fs::exists(part));
+  const Outcome again = test::run(arguments("killed"));
+  EXPECT_EQ(again.code, 0);
+  EXPECT_NE(again.err.find("nothing to do"), std::string::npos) << again.err;
+}
+
+TEST_F(RewriteCommand, AnInterruptIsResumable) {
+  ASSERT_EQ(test::run(arguments("whole")).code, 0);
+  const fs::path part = folder_ / "stopped.part.jsonl";
+  Program program(arguments("stopped", {"--batch-size", "2"}));
+  const Outcome outcome =
+      program.stop(SIGINT, [&] { return fs::exists(part) && read_lines(part).size() >= 5; });
+  EXPECT_EQ(outcome.code, 1);
+  EXPECT_NE(outcome.err.find("the same command goes on"), std::string::npos) << outcome.err;
+  ASSERT_EQ(test::run(arguments("stopped")).code, 0);
+  EXPECT_EQ(text("stopped.jsonl"), text("whole.jsonl"));
+}
+
+TEST_F(RewriteCommand, PromptsAreShown) {
+  const Outcome outcome = test::run({"rewrite", "--captions", (folder_ / "captions.txt").string(), "--mode", "coco",
+                                     "--limit", "1", "--print-prompts"});
+  EXPECT_EQ(outcome.code, 0);
+  EXPECT_TRUE(outcome.out.starts_with("write image captions differently,\n\n            ")) << outcome.out;
+  EXPECT_TRUE(outcome.out.ends_with("\n\n            A dog number 0 runs in the park . =>\n")) << outcome.out;
+}
+
+TEST_F(RewriteCommand, BadInputIsOneClearLine) {
+  const auto expect = [&](const Arguments& more, int code, const std::string& part) {
+    const Outcome outcome = test::run(arguments("bad", more));
+    EXPECT_EQ(outcome.code, code) << outcome.err;
+    EXPECT_NE(outcome.err.find(part), std::string::npos) << outcome.err;
+    EXPECT_FALSE(fs::exists(folder_ / "bad.jsonl") || fs::exists(folder_ / "bad.txt"));
+  };
+  expect({"--mode", "gpt"}, 2, "chatgpt, bard, coco and human");
+  expect({"--top-p", "1.5"}, 2, "--top-p");
+  expect({"--shard", "5/4"}, 2, "--shard 5/4");
+  expect({"--colour", "red"}, 2, "--colour");
+  expect({"--captions", (folder_ / "none.txt").string()}, 1, "none.txt");
+  expect({"--model", (folder_ / "none.bin").string()}, 1, "none.bin");
+  expect({"--model", (folder_ / "captions.txt").string()}, 1, "captions.txt");
+  expect({"--tokenizer", (folder_ / "captions.txt").string()}, 1, "captions.txt");
+  expect({"--device", "cuda"}, 1, "--device cuda");
+  write_atomically(folder_ / "empty.txt", "");
+  expect({"--captions", (folder_ / "empty.txt").string()}, 1, "no captions");
+  expect({"--output", "/proc/nothing/here"}, 1, "/proc/nothing");
+}
+
+// A vocabulary of another size than the model's.
+TEST_F(RewriteCommand, AWrongTokenizerIsNamed) {
+  LACLIP_REFERENCE_DATA("llama-tokenizer");
+  Arguments list = arguments("bad");
+  for (const auto& entry : fs::directory_iterator(test::reference_data("llama-tokenizer")))
+    if (entry.path().extension() == ".model") list[4] = entry.path().string();
+  const Outcome outcome = test::run(list);
+  EXPECT_EQ(outcome.code, 1);
+  EXPECT_NE(outcome.err.find("32000"), std::string::npos) << outcome.err;
+}
+
+TEST_F(RewriteCommand, AFullDiskLosesNothing) {
+  ASSERT_EQ(test::run(arguments("whole")).code, 0);
+  const Outcome outcome = Program(arguments("full"), "", 4000).wait();
+  EXPECT_EQ(outcome.code, 1);
+  EXPECT_NE(outcome.err.find("full.part.jsonl"), std::string::npos) << outcome.err;
+  EXPECT_NE(outcome.err.find("File too large"), std::string::npos) << outcome.err;
+  EXPECT_FALSE(fs::exists(folder_ / "full.jsonl"));
+  ASSERT_EQ(test::run(arguments("full")).code, 0);
+  EXPECT_EQ(text("full.jsonl"), text("whole.jsonl"));
+}
+
+TEST(GenerateCommand, TextAloneAndPromptsOneALine) {
+  LACLIP_REFERENCE_DATA("stories260k");
+  const Json cases = read_json(test::reference_data("stories260k/golden/cases.json"));
+  const Outcome one = test::run({"generate", "--model", model(), "--tokenizer", tokenizer(), "--prompt",
+                                 "Once upon a time", "--temperature", "0", "--max-new-tokens", "20"});
+  ASSERT_EQ(one.code, 0) << one.err;
+  EXPECT_TRUE(one.out.starts_with(", there was a little girl")) << one.out;
+  test::TemporaryFolder folder;
+  std::string prompts;
+  for (const Json& item : cases) prompts += item["prompt"].dump() + "\n";
+  write_atomically(folder / "prompts.jsonl", prompts);
+  const Outcome many = test::run({"generate", "--model", model(), "--tokenizer", tokenizer(), "--prompts",
+                                  (folder / "prompts.jsonl").string(), "--temperature", "0", "--max-new-tokens", "20"});
+  ASSERT_EQ(many.code, 0) << many.err;
+  EXPECT_EQ(size_t(std::count(many.out.begin(), many.out.end(), '\n')), cases.size());
+  const Outcome logits = test::run({"generate", "--model", model(), "--tokenizer", tokenizer(), "--prompt",
+                                    "Once upon a time", "--logits", (folder / "logits").string(), "--max-new-tokens", "1"});
+  ASSERT_EQ(logits.code, 0) << logits.err;
+  EXPECT_EQ(fs::file_size(folder / "logits") % (512 * 4), 0u);
+}
+
+}  // namespace
+}  // namespace laclip
