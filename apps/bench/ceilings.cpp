@@ -19,7 +19,14 @@ namespace {
 constexpr int kRegisters = 12;  // independent sums: more than latency × units
 constexpr int kRepeats = 5;     // the best counts: others were disturbed
 
-using Vector = float __attribute__((vector_size(64)));
+#if defined(__AVX512F__)
+constexpr int kLanes = 16;
+#elif defined(__AVX__)
+constexpr int kLanes = 8;
+#else
+constexpr int kLanes = 4;
+#endif
+using Vector = float __attribute__((vector_size(kLanes * sizeof(float))));
 
 // Runs `step` on kRegisters sums; the indices are constants, so that each sum stays in its register.
 template <class Value, class Step, size_t... I>
@@ -32,13 +39,13 @@ constexpr int64_t kLoops = 6'000'000;
 
 double fp32_operations() {
   Vector a, b;
-  for (int i = 0; i < 16; ++i) a[i] = 1, b[i] = 0;
+  for (int i = 0; i < kLanes; ++i) a[i] = 1, b[i] = 0;
   asm volatile("" : "+x"(a), "+x"(b));  // values that the compiler knows nothing about
   run_loops(kLoops, a, [&](Vector& sum) {
     sum = sum * a + b;             // the sum is a factor, so that no product can leave the loop
     asm volatile("" : "+x"(sum));  // a step that the compiler may not merge with the next
   }, std::make_index_sequence<kRegisters>());
-  return double(kLoops) * kRegisters * 16 * 2;
+  return double(kLoops) * kRegisters * kLanes * 2;
 }
 
 #if defined(__AVX512BF16__)

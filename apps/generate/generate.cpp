@@ -47,7 +47,9 @@ void generate(const GenerateOptions& o) {
     }
     check(!prompts.empty(), "{}: no prompts in it", o.prompts);
   }
-  const auto [model, tokenizer] = open_llama(o.model, o.tokenizer, o.precision);
+  const LlamaAndTokenizer llama = open_llama(o.model, o.tokenizer, o.precision);
+  const auto &model = llama.model;
+  const auto &tokenizer = llama.tokenizer;
   std::vector<std::vector<int32_t>> ids;
   size_t longest = 0;
   for (const std::string& prompt : prompts) {

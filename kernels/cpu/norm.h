@@ -24,14 +24,19 @@ void normalize_row(T* y, float& mean, float& rstd, const T* x, const T* gamma, c
 #pragma omp simd reduction(+ : sum)
   for (int64_t c = 0; c < C; ++c) sum += float(x[c]);
   const float m = sum / float(C);
-  float squares = 0;
-#pragma omp simd reduction(+ : squares)
-  for (int64_t c = 0; c < C; ++c) squares += (float(x[c]) - m) * (float(x[c]) - m);
-  const float r = 1.0f / std::sqrt(squares / float(C) + eps);
+  float drift = 0, squares = 0;
+#pragma omp simd reduction(+ : drift, squares)
+  for (int64_t c = 0; c < C; ++c) {
+    const float d = float(x[c]) - m;
+    drift += d;
+    squares += d * d;
+  }
+  const float rest = drift / float(C);  // what rounding has left in the mean; counts if that is large
+  const float r = 1.0f / std::sqrt(squares / float(C) - rest * rest + eps);
 #pragma omp simd
   for (int64_t c = 0; c < C; ++c)
-    store(y[c], float(gamma[c]) * (float(x[c]) - m) * r + float(beta[c]));
-  mean = m;
+    store(y[c], float(gamma[c]) * (float(x[c]) - m - rest) * r + float(beta[c]));
+  mean = m + rest;
   rstd = r;
 }
 
