@@ -45,8 +45,13 @@ Plan make_plan(const Gemm& g) {
     post.append_sum(1.0f);
     attributes.set_post_ops(post);
   }
+#if DNNL_VERSION_MAJOR >= 3
+  const auto chosen = g.bias ? dnnl::matmul::primitive_desc(engine(), a, b, bias, c, attributes)
+                             : dnnl::matmul::primitive_desc(engine(), a, b, c, attributes);
+#else
   const auto description = g.bias ? dnnl::matmul::desc(a, b, bias, c) : dnnl::matmul::desc(a, b, c);
   const dnnl::matmul::primitive_desc chosen(description, attributes, engine());
+#endif
   auto unbound = [](const dnnl::memory::desc& desc) {
     return dnnl::memory(desc, engine(), DNNL_MEMORY_NONE);
   };
