@@ -47,8 +47,7 @@ Transformer declare_transformer(ParameterSet& parameters, const std::string& pre
     const std::string at = fmt::format("{}.{}.{}.", prefix, timm ? "blocks" : "resblocks", i);
     auto linear = [&](const std::string& weight, const std::string& bias, int64_t O, int64_t I,
                       Initializer w, Initializer b) {
-      const Parameter& matrix = declare(parameters, at + weight, {O, I}, w);
-      return Linear{&matrix, &declare(parameters, at + bias, {O}, b)};
+      return Linear{&declare(parameters, at + weight, {O, I}, w), &declare(parameters, at + bias, {O}, b)};
     };
     TransformerBlock block;
     block.ln_1 = declare_norm(parameters, at + (timm ? "norm1" : "ln_1"), C, tower.eps);

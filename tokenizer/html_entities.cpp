@@ -1,5 +1,6 @@
 #include "tokenizer/html_entities.h"
 
+#include <cstdint>
 #include <map>
 #include <sstream>
 #include <string_view>

@@ -76,7 +76,7 @@ TEST(OddImages, EveryVerdictAndDecode) {
       for (size_t c = 0; c < 3; ++c)
         EXPECT_NEAR(mean[c] * 3 / double(image.rgb.size()), row["rgb_mean"][c].get<double>(), 0.5) << name;
       const ImageInfo info = probe_image(bytes, name);
-      EXPECT_EQ(info.mode, row["mode"]) << name;
+      EXPECT_EQ(info.mode, row["mode"].get<std::string>()) << name;
     } catch (const ImageError& error) {
       EXPECT_FALSE(sound) << error.what();
     }

@@ -32,7 +32,7 @@ TEST(ClipTokenizer, ReferenceCases) {
   EXPECT_EQ(tokenizer.vocabulary(), 49408);
   int number = 0;
   for (const Json& row : read_jsonl(folder / "golden/cases.jsonl")) {
-    EXPECT_EQ(clean_text(row["text"].get<std::string>()), row["clean"]) << "case " << number;
+    EXPECT_EQ(clean_text(row["text"].get<std::string>()), row["clean"].get<std::string>()) << "case " << number;
     EXPECT_EQ(tokenizer.encode(row["text"].get<std::string>()), row["ids"].get<Ids>())
         << "case " << number << ": " << row["text"];
     ++number;
