@@ -11,9 +11,10 @@
 
 int main(int argc, char** argv) {
   using namespace laclip;
-  CLI::App program("Rewrites image captions with LLaMA, trains CLIP on originals and rewrites, and "
-                   "evaluates it, without a deep-learning framework.",
-                   "laclip");
+  CLI::App program(
+      "Rewrites image captions with LLaMA, trains CLIP on originals and rewrites, and "
+      "evaluates it, without a deep-learning framework.",
+      "laclip");
   program.set_version_flag("--version", version_text());
   program.require_subcommand(1);
   program.fallthrough();

@@ -44,7 +44,8 @@ void write_manifest(const fs::path& folder, const CLI::App& command, const Json&
   const Json manifest = {
       {"command", command.get_name()},
       {"version", LACLIP_VERSION},
-      {"build", {{"type", LACLIP_BUILD_TYPE}, {"compiler", LACLIP_COMPILER}, {"tuning", LACLIP_TUNING}}},
+      {"build",
+       {{"type", LACLIP_BUILD_TYPE}, {"compiler", LACLIP_COMPILER}, {"tuning", LACLIP_TUNING}}},
       {"machine", machine()},
       {"started", fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr)))},
       {"data", data}};

@@ -107,7 +107,8 @@ MappedFile::~MappedFile() {
   if (data_) ::munmap(const_cast<std::byte*>(data_), size_);
 }
 
-AtomicFile::AtomicFile(fs::path path) : path_(std::move(path)), temporary_(path_.string() + ".tmp") {
+AtomicFile::AtomicFile(fs::path path)
+    : path_(std::move(path)), temporary_(path_.string() + ".tmp") {
   descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
   if (descriptor_ < 0) fail_io(path_, "create", "; check the folder and its permissions");
 }
@@ -150,7 +151,8 @@ void make_folders(const fs::path& path) {
 
 AppendFile::AppendFile(const fs::path& path, uint64_t keep) : path_(path) {
   descriptor_ = ::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
-  if (descriptor_ < 0) fail_io(path, "open for appending", "; check the folder and its permissions");
+  if (descriptor_ < 0)
+    fail_io(path, "open for appending", "; check the folder and its permissions");
   const off_t end = ::lseek(descriptor_, 0, SEEK_END);
   size_ = std::min<uint64_t>(keep, end < 0 ? 0 : uint64_t(end));
   if (keep != kAll && ::ftruncate(descriptor_, off_t(size_)) != 0 && errno != EINVAL)

@@ -11,7 +11,11 @@
 namespace laclip {
 
 Progress::Progress(std::string title, std::string unit, int64_t total, int64_t start)
-    : title_(std::move(title)), unit_(std::move(unit)), total_(total), start_(start), done_(start),
+    : title_(std::move(title)),
+      unit_(std::move(unit)),
+      total_(total),
+      start_(start),
+      done_(start),
       terminal_(isatty(STDERR_FILENO)) {}
 
 Progress::~Progress() { finish(); }
@@ -43,12 +47,15 @@ void Progress::draw(bool last) {
     }
   }
   line += fmt::format("  {:.4g} {}/s", rate, unit_);
-  if (last) line += fmt::format("  in {}", format_duration(elapsed));
+  if (last)
+    line += fmt::format("  in {}", format_duration(elapsed));
   else if (total_ > 0 && rate > 0)
     line += fmt::format("  ETA {}", format_duration(double(total_ - done_) / rate));
   if (!extra_.empty()) line += "  " + extra_;
-  if (terminal_) fmt::print(stderr, "\r\033[K{}{}", line, last ? "\n" : "");
-  else fmt::print(stderr, "{}\n", line);
+  if (terminal_)
+    fmt::print(stderr, "\r\033[K{}{}", line, last ? "\n" : "");
+  else
+    fmt::print(stderr, "{}\n", line);
   std::fflush(stderr);
 }
 

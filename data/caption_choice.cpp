@@ -28,7 +28,9 @@ std::string_view CaptionChoice::choose(const SampleSource& source, size_t i, uin
   };
   const size_t sources = source.rewrite_sources();
   const double each = p_original < 0 ? 1.0 : sources ? (1 - p_original) / double(sources) : 0.0;
-  offer(source.caption(i), !weights.empty() ? weights[0] : p_original < 0 || !sources ? 1.0 : p_original);
+  offer(source.caption(i), !weights.empty()             ? weights[0]
+                           : p_original < 0 || !sources ? 1.0
+                                                        : p_original);
   for (size_t s = 0; s < sources; ++s)
     if (const auto text = source.rewrite(s, i); !text.empty())
       offer(text, !weights.empty() ? weights[s + 1] : each);

@@ -29,16 +29,17 @@ CaptionTable read_tsv(const std::string& path, const std::string& column) {
         --index;
       } else {
         const auto found = std::find(fields.begin(), fields.end(), column);
-        check(found != fields.end(), "{}: there is no column '{}' in its header (--caption-column)", path,
-              column);
+        check(found != fields.end(), "{}: there is no column '{}' in its header (--caption-column)",
+              path, column);
         index = size_t(found - fields.begin());
         header = true;
       }
       resolved = true;
       if (header) continue;
     }
-    check(index < fields.size(), "{}:{}: {} columns, but the caption is in column {} (--caption-column)",
-          path, number, fields.size(), index + 1);
+    check(index < fields.size(),
+          "{}:{}: {} columns, but the caption is in column {} (--caption-column)", path, number,
+          fields.size(), index + 1);
     table.captions.add(fields[index]);
     table.keys.add("");
   }
@@ -60,8 +61,8 @@ CaptionTable read_captions(const std::string& path, const CaptionTableOptions& o
     }
   } else if (path.ends_with(".csv")) {
     for (const CsvRow& row : read_csv(path, ',')) {
-      check(row.fields.size() == 2, "{}:{}: {} columns where 2 are needed: image path,caption", path,
-            row.line, row.fields.size());
+      check(row.fields.size() == 2, "{}:{}: {} columns where 2 are needed: image path,caption",
+            path, row.line, row.fields.size());
       table.keys.add(row.fields[0]);
       table.captions.add(row.fields[1]);
     }
@@ -81,10 +82,12 @@ ShardRange shard_range(size_t count, const std::string& shard) {
   size_t part = 0, parts = 0;
   const size_t slash = shard.find('/');
   const char* end = shard.data() + shard.size();
-  const bool ok = slash != std::string::npos &&
-                  std::from_chars(shard.data(), shard.data() + slash, part).ptr == shard.data() + slash &&
-                  std::from_chars(shard.data() + slash + 1, end, parts).ptr == end;
-  if (!ok || part < 1 || part > parts) fail_usage("--shard {}: write 1/8 for the first of eight parts", shard);
+  const bool ok =
+      slash != std::string::npos &&
+      std::from_chars(shard.data(), shard.data() + slash, part).ptr == shard.data() + slash &&
+      std::from_chars(shard.data() + slash + 1, end, parts).ptr == end;
+  if (!ok || part < 1 || part > parts)
+    fail_usage("--shard {}: write 1/8 for the first of eight parts", shard);
   return {count * (part - 1) / parts, count * part / parts};
 }
 

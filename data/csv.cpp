@@ -14,11 +14,14 @@ std::vector<CsvRow> parse_csv(std::string_view text, char separator, const std::
       if (at < text.size() && text[at] == '"') {
         const int64_t opened = line;
         for (++at;; ++at) {
-          check(at < text.size(), "{}:{}: a quoted field never ends; a closing \" is missing", place,
-                opened);
-          if (text[at] == '"' && at + 1 < text.size() && text[at + 1] == '"') field += text[++at];
-          else if (text[at] == '"') break;
-          else field += text[at], line += text[at] == '\n';
+          check(at < text.size(), "{}:{}: a quoted field never ends; a closing \" is missing",
+                place, opened);
+          if (text[at] == '"' && at + 1 < text.size() && text[at + 1] == '"')
+            field += text[++at];
+          else if (text[at] == '"')
+            break;
+          else
+            field += text[at], line += text[at] == '\n';
         }
         ++at;
       }

@@ -1,5 +1,5 @@
-// Tables of text, as Python's csv module reads them: fields may be quoted, a doubled quote is a quote,
-// a quoted field may hold separators and newlines.
+// Tables of text, as Python's csv module reads them: fields may be quoted, a doubled quote is a
+// quote, a quoted field may hold separators and newlines.
 #pragma once
 
 #include <string>

@@ -54,8 +54,10 @@ ImageFolder read_image_folder(const fs::path& folder) {
 ClassNames read_class_names(const fs::path& file) {
   const Json json = read_json(file);
   ClassNames result;
-  check((json.is_array() || json.is_object()) && !json.empty(), "{}: a list of class names is needed, or "
-        "an object {{\"folder\": \"name\"}}", file.string());
+  check((json.is_array() || json.is_object()) && !json.empty(),
+        "{}: a list of class names is needed, or "
+        "an object {{\"folder\": \"name\"}}",
+        file.string());
   for (const auto& [folder, value] : json.items()) {
     result.names.push_back(names_of(value, file.string()));
     if (json.is_object()) result.folders.push_back(folder);
@@ -84,9 +86,11 @@ std::vector<int32_t> match_classes(const ImageFolder& folder, const ClassNames& 
     for (size_t i = 0; i < classes.size(); ++i) classes[i] = int32_t(i);  // by order
     return classes;
   }
-  check(known > 0, "{}: none of the {} folders (such as '{}') is a class of {}, and their numbers differ "
-        "({} classes); give an object {{\"folder\": \"name\"}}", names_file.string(),
-        folder.classes.size(), folder.classes[0], names_file.filename().string(), names.names.size());
+  check(known > 0,
+        "{}: none of the {} folders (such as '{}') is a class of {}, and their numbers differ "
+        "({} classes); give an object {{\"folder\": \"name\"}}",
+        names_file.string(), folder.classes.size(), folder.classes[0],
+        names_file.filename().string(), names.names.size());
   return classes;
 }
 

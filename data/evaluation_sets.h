@@ -17,16 +17,17 @@ struct ImageFolder {
 };
 ImageFolder read_image_folder(const fs::path& folder);  // Error if it holds no class with images
 
-// Class names in JSON: a list of names (or of lists of synonyms), in the order of the sorted folders;
-// or an object {"folder": "name" or ["name", …]}, of which a data set may hold a part of the folders.
+// Class names in JSON: a list of names (or of lists of synonyms), in the order of the sorted
+// folders; or an object {"folder": "name" or ["name", …]}, of which a data set may hold a part of
+// the folders.
 struct ClassNames {
   std::vector<std::string> folders;             // empty: the names are in the order of the folders
   std::vector<std::vector<std::string>> names;  // synonyms of each class
 };
 ClassNames read_class_names(const fs::path& file);
 
-// The class of each folder, by name or by order. Error if no folder is a class, or if the order cannot
-// tell which classes a smaller set of folders means.
+// The class of each folder, by name or by order. Error if no folder is a class, or if the order
+// cannot tell which classes a smaller set of folders means.
 std::vector<int32_t> match_classes(const ImageFolder& folder, const ClassNames& names,
                                    const fs::path& names_file);
 

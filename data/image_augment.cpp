@@ -12,12 +12,15 @@ int round_half_even(double x) { return int(std::nearbyint(x)); }
 }  // namespace
 
 Image evaluation_crop(const Image& image, int size, Interpolation interpolation) {
-  const int shorter = std::min(image.width, image.height), longer = std::max(image.width, image.height);
+  const int shorter = std::min(image.width, image.height),
+            longer = std::max(image.width, image.height);
   const int scaled = int(int64_t(size) * longer / shorter);
   const int width = image.width <= image.height ? size : scaled;
   const int height = image.width <= image.height ? scaled : size;
-  const Image resized = resize(image, {0, 0, image.width, image.height}, width, height, interpolation);
-  const int left = round_half_even((width - size) / 2.0), top = round_half_even((height - size) / 2.0);
+  const Image resized =
+      resize(image, {0, 0, image.width, image.height}, width, height, interpolation);
+  const int left = round_half_even((width - size) / 2.0),
+            top = round_half_even((height - size) / 2.0);
   Image result{size, size, {}};
   result.rgb.reserve(size_t(size) * size_t(size) * 3);
   for (int y = 0; y < size; ++y) {
@@ -31,8 +34,10 @@ Crop random_crop(int width, int height, CropScale scale, Random& random) {
   constexpr double kLeast = 3.0 / 4, kMost = 4.0 / 3;
   for (int attempt = 0; attempt < 10; ++attempt) {
     const double area = double(width) * height * double(random.uniform(scale.least, scale.most));
-    const double ratio = std::exp(double(random.uniform(float(std::log(kLeast)), float(std::log(kMost)))));
-    const int w = round_half_even(std::sqrt(area * ratio)), h = round_half_even(std::sqrt(area / ratio));
+    const double ratio =
+        std::exp(double(random.uniform(float(std::log(kLeast)), float(std::log(kMost)))));
+    const int w = round_half_even(std::sqrt(area * ratio)),
+              h = round_half_even(std::sqrt(area / ratio));
     if (w > 0 && h > 0 && w <= width && h <= height) {
       const int top = int(random.below(uint32_t(height - h + 1)));
       return {int(random.below(uint32_t(width - w + 1))), top, w, h};
@@ -44,9 +49,10 @@ Crop random_crop(int width, int height, CropScale scale, Random& random) {
   return {(width - w) / 2, (height - h) / 2, w, h};
 }
 
-Image random_resized_crop(const Image& image, int size, CropScale scale, Interpolation interpolation,
-                          Random& random) {
-  return resize(image, random_crop(image.width, image.height, scale, random), size, size, interpolation);
+Image random_resized_crop(const Image& image, int size, CropScale scale,
+                          Interpolation interpolation, Random& random) {
+  return resize(image, random_crop(image.width, image.height, scale, random), size, size,
+                interpolation);
 }
 
 }  // namespace laclip

@@ -13,10 +13,10 @@ struct CropScale {
   float least = 0.9f, most = 1.0f;  // share of the image's area
 };
 
-// torchvision's RandomResizedCrop: area share uniform in the scale, log of the side ratio uniform in
-// ±log(4/3), ten tries, then the centre with the ratio clamped.
+// torchvision's RandomResizedCrop: area share uniform in the scale, log of the side ratio uniform
+// in ±log(4/3), ten tries, then the centre with the ratio clamped.
 Crop random_crop(int width, int height, CropScale scale, Random& random);
-Image random_resized_crop(const Image& image, int size, CropScale scale, Interpolation interpolation,
-                          Random& random);
+Image random_resized_crop(const Image& image, int size, CropScale scale,
+                          Interpolation interpolation, Random& random);
 
 }  // namespace laclip

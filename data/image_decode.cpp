@@ -44,9 +44,10 @@ const stbi_uc* data_of(Bytes bytes) { return reinterpret_cast<const stbi_uc*>(by
 
 void check_pixels(int width, int height, const DecodeOptions& options, const std::string& place) {
   if (int64_t(width) * height > options.max_pixels)
-    throw ImageError(ImageFault::too_large,
-                     fmt::format("{}: {}×{} pixels are more than the limit of {} (--max-image-pixels)",
-                                 place, width, height, options.max_pixels));
+    throw ImageError(
+        ImageFault::too_large,
+        fmt::format("{}: {}×{} pixels are more than the limit of {} (--max-image-pixels)", place,
+                    width, height, options.max_pixels));
 }
 
 Image decode_webp(Bytes bytes, const DecodeOptions& options, const std::string& place) {
@@ -65,22 +66,24 @@ Image decode_webp(Bytes bytes, const DecodeOptions& options, const std::string& 
 Image decode_stb(Bytes bytes, const DecodeOptions& options, const std::string& place) {
   Image image;
   int channels = 0;
-  if (bytes.size() > INT_MAX ||
-      !stbi_info_from_memory(data_of(bytes), int(bytes.size()), &image.width, &image.height, &channels))
+  if (bytes.size() > INT_MAX || !stbi_info_from_memory(data_of(bytes), int(bytes.size()),
+                                                       &image.width, &image.height, &channels))
     throw ImageError(ImageFault::unsupported,
                      place + ": not an image of a known format (JPEG, PNG, WebP, GIF, BMP, …)");
   check_pixels(image.width, image.height, options, place);
   image.rgb.resize(size_t(image.width) * size_t(image.height) * 3);
-  const bool wide_gray = channels == 1 && stbi_is_16_bit_from_memory(data_of(bytes), int(bytes.size()));
+  const bool wide_gray =
+      channels == 1 && stbi_is_16_bit_from_memory(data_of(bytes), int(bytes.size()));
   void* pixels = nullptr;
   if (wide_gray)
-    pixels = stbi_load_16_from_memory(data_of(bytes), int(bytes.size()), &image.width, &image.height,
-                                      &channels, 1);
+    pixels = stbi_load_16_from_memory(data_of(bytes), int(bytes.size()), &image.width,
+                                      &image.height, &channels, 1);
   else
     pixels = stbi_load_from_memory(data_of(bytes), int(bytes.size()), &image.width, &image.height,
                                    &channels, 3);
   if (!pixels)
-    throw ImageError(ImageFault::corrupt, fmt::format("{}: damaged image ({})", place, stbi_failure_reason()));
+    throw ImageError(ImageFault::corrupt,
+                     fmt::format("{}: damaged image ({})", place, stbi_failure_reason()));
   if (wide_gray) {  // Pillow's conversion of mode I
     const auto* gray = static_cast<const uint16_t*>(pixels);
     for (size_t i = 0; i < image.rgb.size(); ++i)
@@ -96,10 +99,14 @@ Image decode_stb(Bytes bytes, const DecodeOptions& options, const std::string& p
 
 std::string name_of(ImageFault fault) {
   switch (fault) {
-    case ImageFault::unsupported: return "unsupported format";
-    case ImageFault::truncated: return "truncated image";
-    case ImageFault::corrupt: return "corrupt image";
-    case ImageFault::too_large: return "too many pixels";
+    case ImageFault::unsupported:
+      return "unsupported format";
+    case ImageFault::truncated:
+      return "truncated image";
+    case ImageFault::corrupt:
+      return "corrupt image";
+    case ImageFault::too_large:
+      return "too many pixels";
   }
   return "";
 }
@@ -131,8 +138,8 @@ ImageInfo probe_image(Bytes bytes, const std::string& place) {
     return {"WEBP", features.has_alpha ? "RGBA" : "RGB", features.width, features.height};
   }
   int channels = 0;
-  if (bytes.size() > INT_MAX ||
-      !stbi_info_from_memory(data_of(bytes), int(bytes.size()), &info.width, &info.height, &channels))
+  if (bytes.size() > INT_MAX || !stbi_info_from_memory(data_of(bytes), int(bytes.size()),
+                                                       &info.width, &info.height, &channels))
     throw ImageError(ImageFault::unsupported,
                      place + ": not an image of a known format (JPEG, PNG, WebP, GIF, BMP, …)");
   info.format = starts_with(bytes, "GIF8") ? "GIF" : starts_with(bytes, "BM") ? "BMP" : "other";

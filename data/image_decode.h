@@ -2,8 +2,8 @@
 // Image.open(...).convert("RGB") gives: alpha is dropped, 16-bit gray is cut at 255, CMYK converted
 // plainly, EXIF orientation not applied.
 //
-// JPEG by libjpeg-turbo, WebP by libwebp, PNG (after a check of its structure), GIF, BMP and others by
-// stb_image.
+// JPEG by libjpeg-turbo, WebP by libwebp, PNG (after a check of its structure), GIF, BMP and others
+// by stb_image.
 #pragma once
 
 #include <cstddef>

@@ -1,5 +1,6 @@
 // Resampling as Pillow does it, to the same bits: two passes, horizontal first, with a kernel that
-// widens when an image shrinks (anti-aliasing), coefficients of 22 bits, each pass rounded to 8 bits.
+// widens when an image shrinks (anti-aliasing), coefficients of 22 bits, each pass rounded to 8
+// bits.
 #pragma once
 
 #include <string>

@@ -21,8 +21,8 @@ namespace laclip {
 
 void write_png(const fs::path& path, const Image& image) {
   int size = 0;
-  unsigned char* png = stbi_write_png_to_mem(image.rgb.data(), image.width * 3, image.width,
-                                             image.height, 3, &size);
+  unsigned char* png =
+      stbi_write_png_to_mem(image.rgb.data(), image.width * 3, image.width, image.height, 3, &size);
   check(png != nullptr, "{}: cannot make a PNG of {}×{}", path.string(), image.width, image.height);
   const std::string bytes(reinterpret_cast<char*>(png), size_t(size));
   std::free(png);

@@ -127,21 +127,22 @@ Image decode_jpeg(std::span<const std::byte> bytes, const DecodeOptions& options
   ErrorManager manager;
   std::vector<uint8_t> pixels;
   const Decoded decoded = read(bytes, options, manager, &pixels);
-  if (manager.ended_early)
-    throw ImageError(ImageFault::truncated, place + ": the JPEG is cut off");
+  if (manager.ended_early) throw ImageError(ImageFault::truncated, place + ": the JPEG is cut off");
   if (!decoded.ok)
     throw ImageError(ImageFault::corrupt, fmt::format("{}: damaged JPEG: {}", place, manager.text));
   if (pixels.empty())
-    throw ImageError(ImageFault::too_large,
-                     fmt::format("{}: {}×{} pixels are more than the limit of {} (--max-image-pixels)",
-                                 place, decoded.width, decoded.height, options.max_pixels));
+    throw ImageError(
+        ImageFault::too_large,
+        fmt::format("{}: {}×{} pixels are more than the limit of {} (--max-image-pixels)", place,
+                    decoded.width, decoded.height, options.max_pixels));
   Image image{decoded.width, decoded.height, {}};
   if (decoded.components == 3) {
     image.rgb = std::move(pixels);
     return image;
   }
   image.rgb.resize(size_t(decoded.width) * size_t(decoded.height) * 3);
-  if (decoded.components == 4) cmyk_to_rgb(pixels, decoded.inverted, image.rgb);
+  if (decoded.components == 4)
+    cmyk_to_rgb(pixels, decoded.inverted, image.rgb);
   else
     for (size_t i = 0; i < image.rgb.size(); ++i) image.rgb[i] = pixels[i / 3];
   return image;
@@ -152,7 +153,10 @@ ImageInfo probe_jpeg(std::span<const std::byte> bytes, const std::string& place)
   const Decoded header = read(bytes, {}, manager, nullptr);
   if (!header.ok)
     throw ImageError(ImageFault::corrupt, fmt::format("{}: damaged JPEG: {}", place, manager.text));
-  return {"JPEG", header.components == 1 ? "L" : header.components == 4 ? "CMYK" : "RGB",
+  return {"JPEG",
+          header.components == 1   ? "L"
+          : header.components == 4 ? "CMYK"
+                                   : "RGB",
           header.width, header.height};
 }
 
@@ -178,7 +182,8 @@ std::vector<std::byte> encode_jpeg(const Image& image, int quality) {
   jpeg_set_quality(&info, quality, TRUE);
   jpeg_start_compress(&info, TRUE);
   while (info.next_scanline < info.image_height) {
-    auto* line = const_cast<uint8_t*>(image.rgb.data()) + size_t(info.next_scanline) * size_t(image.width) * 3;
+    auto* line = const_cast<uint8_t*>(image.rgb.data()) +
+                 size_t(info.next_scanline) * size_t(image.width) * 3;
     jpeg_write_scanlines(&info, &line, 1);
   }
   jpeg_finish_compress(&info);

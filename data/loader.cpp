@@ -10,15 +10,19 @@ namespace laclip {
 std::string LoaderReport::text() const {
   std::string line;
   for (const auto& [reason, entry] : broken)
-    line += fmt::format("{}{} {} (first: {})", line.empty() ? "" : ", ", entry.count, reason, entry.first);
+    line += fmt::format("{}{} {} (first: {})", line.empty() ? "" : ", ", entry.count, reason,
+                        entry.first);
   return line;
 }
 
 Loader::Loader(const SampleSource& source, LoaderOptions options)
     : source_(source), options_(std::move(options)), pool_(options_.workers) {
-  check(int64_t(source.size()) >= options_.batch_size, "a batch of {} is larger than the data of {} "
-        "samples; use a smaller --batch-size", options_.batch_size, source.size());
-  check(source.size() < (size_t(1) << 32), "{} samples are more than an epoch can hold", source.size());
+  check(int64_t(source.size()) >= options_.batch_size,
+        "a batch of {} is larger than the data of {} "
+        "samples; use a smaller --batch-size",
+        options_.batch_size, source.size());
+  check(source.size() < (size_t(1) << 32), "{} samples are more than an epoch can hold",
+        source.size());
   options_.captions.check_sources(source);
 }
 
@@ -27,7 +31,8 @@ Loader::~Loader() = default;
 std::shared_ptr<const std::vector<uint32_t>> Loader::order_of(int64_t epoch) {
   if (epoch != order_epoch_) {
     order_ = std::make_shared<const std::vector<uint32_t>>(
-        Random(options_.seed, RandomUse::sample_order, uint64_t(epoch)).permutation(uint32_t(source_.size())));
+        Random(options_.seed, RandomUse::sample_order, uint64_t(epoch))
+            .permutation(uint32_t(source_.size())));
     order_epoch_ = epoch;
   }
   return order_;
@@ -73,8 +78,8 @@ void Loader::load_sample(Pending& pending, int64_t slot) {
     std::string reason;
     try {
       const ImageBytes bytes = source_.image(i);
-      const Image image = decode_image(
-          bytes.view, {options_.max_image_pixels, options_.image_size}, source_.place(i));
+      const Image image = decode_image(bytes.view, {options_.max_image_pixels, options_.image_size},
+                                       source_.place(i));
       Random random(options_.seed, RandomUse::crop, uint64_t(i), uint32_t(pending.batch.epoch));
       const Image crop = random_resized_crop(image, options_.image_size, options_.scale,
                                              options_.interpolation, random);
@@ -99,7 +104,8 @@ void Loader::load_sample(Pending& pending, int64_t slot) {
   std::lock_guard lock(mutex_);
   if (pending.error.empty())
     pending.error = options_.strict ? error + " (--strict)"
-                                    : fmt::format("{} broken samples in a row, the last one: {}", kTries, error);
+                                    : fmt::format("{} broken samples in a row, the last one: {}",
+                                                  kTries, error);
 }
 
 Batch Loader::next() {

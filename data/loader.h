@@ -42,7 +42,10 @@ struct Batch {
 
 // Broken samples by reason, with the first place of each.
 struct LoaderReport {
-  struct Entry { int64_t count = 0; std::string first; };
+  struct Entry {
+    int64_t count = 0;
+    std::string first;
+  };
   std::map<std::string, Entry> broken;
   std::string text() const;  // one line; empty if nothing is broken
 };

@@ -4,7 +4,6 @@
 
 #include <cstring>
 
-
 #include "data/image_decode.h"
 
 namespace laclip {
@@ -18,12 +17,18 @@ uint32_t big_endian(const std::byte* p) {
 std::string mode_of(int color, int depth) {
   const bool small = depth == 1 || depth == 2 || depth == 4, byte = depth == 8, wide = depth == 16;
   switch (color) {
-    case 0: return depth == 1 ? "1" : wide ? "I" : small || byte ? "L" : "";
-    case 2: return byte || wide ? "RGB" : "";
-    case 3: return small || byte ? "P" : "";
-    case 4: return byte ? "LA" : wide ? "RGBA" : "";
-    case 6: return byte || wide ? "RGBA" : "";
-    default: return "";
+    case 0:
+      return depth == 1 ? "1" : wide ? "I" : small || byte ? "L" : "";
+    case 2:
+      return byte || wide ? "RGB" : "";
+    case 3:
+      return small || byte ? "P" : "";
+    case 4:
+      return byte ? "LA" : wide ? "RGBA" : "";
+    case 6:
+      return byte || wide ? "RGBA" : "";
+    default:
+      return "";
   }
 }
 
@@ -33,7 +38,9 @@ PngHeader check_png(std::span<const std::byte> bytes, const std::string& place) 
   auto corrupt = [&](const std::string& what) {
     return ImageError(ImageFault::corrupt, place + ": damaged PNG: " + what);
   };
-  auto truncated = [&] { return ImageError(ImageFault::truncated, place + ": the PNG is cut off"); };
+  auto truncated = [&] {
+    return ImageError(ImageFault::truncated, place + ": the PNG is cut off");
+  };
   PngHeader header{};
   bool has_data = false;
   for (size_t at = 8;;) {
@@ -43,8 +50,8 @@ PngHeader check_png(std::span<const std::byte> bytes, const std::string& place) 
     const std::string name(type, 4);
     if (length > bytes.size() - at - 12) throw truncated();
     const std::byte* data = bytes.data() + at + 8;
-    // Ancillary chunks (small first letter) may be damaged without harm, and the pixels have a checksum
-    // of their own inside; Pillow reads on there, too.
+    // Ancillary chunks (small first letter) may be damaged without harm, and the pixels have a
+    // checksum of their own inside; Pillow reads on there, too.
     const bool critical = (type[0] & 32) == 0 && name != "IDAT";
     const auto sum = uint32_t(crc32(0, reinterpret_cast<const Bytef*>(type), length + 4));
     if (critical && sum != big_endian(data + length)) throw corrupt("wrong checksum of " + name);

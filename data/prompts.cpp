@@ -19,7 +19,8 @@ void check_bank(const ExampleBank& bank, const std::string& place) {
   const size_t count = bank.pairs.empty() ? bank.groups.size() : bank.pairs.size();
   check(count >= 3, "{}: {} examples; three at least are drawn for a prompt", place, count);
   for (const auto& group : bank.groups)
-    check(group.size() >= 2, "{}: a group of {} captions; two at least make a pair", place, group.size());
+    check(group.size() >= 2, "{}: a group of {} captions; two at least make a pair", place,
+          group.size());
 }
 
 }  // namespace
@@ -34,20 +35,28 @@ RewriteMode parse_rewrite_mode(const std::string& name) {
 
 std::string name_of(RewriteMode mode) {
   switch (mode) {
-    case RewriteMode::chatgpt: return "chatgpt";
-    case RewriteMode::bard: return "bard";
-    case RewriteMode::coco: return "coco";
-    case RewriteMode::human: return "human";
+    case RewriteMode::chatgpt:
+      return "chatgpt";
+    case RewriteMode::bard:
+      return "bard";
+    case RewriteMode::coco:
+      return "coco";
+    case RewriteMode::human:
+      return "human";
   }
   return "";
 }
 
 ExampleBank ExampleBank::built_in(RewriteMode mode) {
   switch (mode) {
-    case RewriteMode::chatgpt: return {chatgpt_pairs(), {}};
-    case RewriteMode::bard: return {bard_pairs(), {}};
-    case RewriteMode::coco: return {{}, coco_groups()};
-    case RewriteMode::human: return {human_pairs(), {}};
+    case RewriteMode::chatgpt:
+      return {chatgpt_pairs(), {}};
+    case RewriteMode::bard:
+      return {bard_pairs(), {}};
+    case RewriteMode::coco:
+      return {{}, coco_groups()};
+    case RewriteMode::human:
+      return {human_pairs(), {}};
   }
   return {};
 }
@@ -78,7 +87,8 @@ ExampleBank ExampleBank::from_file(const fs::path& file, RewriteMode mode) {
 }
 
 uint64_t example_set(uint64_t seed, uint64_t sets, size_t caption) {
-  return sets == 0 ? caption : Random(seed, RandomUse::example_draw, caption, 1).below(uint32_t(sets));
+  return sets == 0 ? caption
+                   : Random(seed, RandomUse::example_draw, caption, 1).below(uint32_t(sets));
 }
 
 ExampleDraw draw_examples(const ExampleBank& bank, uint64_t seed, uint64_t item) {
@@ -100,16 +110,17 @@ std::array<ExamplePair, 3> pairs_of(const ExampleBank& bank, const ExampleDraw& 
   std::array<ExamplePair, 3> pairs;
   for (size_t i = 0; i < 3; ++i) {
     const auto [item, source, target] = draw.examples[i];
-    if (bank.pairs.empty()) pairs[i] = {bank.groups[item][source], bank.groups[item][target]};
-    else pairs[i] = bank.pairs[item];
+    if (bank.pairs.empty())
+      pairs[i] = {bank.groups[item][source], bank.groups[item][target]};
+    else
+      pairs[i] = bank.pairs[item];
   }
   return pairs;
 }
 
 std::string prompt_prefix(const std::array<ExamplePair, 3>& examples) {
   std::string text = "write image captions differently,\n\n";
-  for (const auto& [source, target] : examples)
-    text += kIndent + source + " => " + target + "\n\n";
+  for (const auto& [source, target] : examples) text += kIndent + source + " => " + target + "\n\n";
   return text;
 }
 

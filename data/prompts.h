@@ -1,4 +1,5 @@
-// The prompts of the rewriting step: in-context learning from three example pairs (Fan et al. 2023).
+// The prompts of the rewriting step: in-context learning from three example pairs (Fan et al.
+// 2023).
 //
 //   write image captions differently,
 //
@@ -42,10 +43,13 @@ struct ExampleBank {
 
 // Three examples, as indices into the bank: {pair, 0, 0}, or {group, source, target}.
 struct ExampleDraw {
-  struct Index { uint32_t item, source, target; };
+  struct Index {
+    uint32_t item, source, target;
+  };
   std::array<Index, 3> examples;
 };
-// The set of examples that a caption uses: with sets = 0 its own (as in the paper), otherwise one of `sets`.
+// The set of examples that a caption uses: with sets = 0 its own (as in the paper), otherwise one
+// of `sets`.
 uint64_t example_set(uint64_t seed, uint64_t sets, size_t caption);
 // Without replacement, in random order; a pure function of seed and item, the number of a set.
 ExampleDraw draw_examples(const ExampleBank& bank, uint64_t seed, uint64_t item);

@@ -20,8 +20,13 @@ std::string difference(const Json& before, const Json& now) {
 }  // namespace
 
 RewriteLog::RewriteLog(const fs::path& base, Json settings, size_t begin, size_t end)
-    : base_(base), part_(with_ending(base, ".part.jsonl")), settings_(std::move(settings)),
-      begin_(begin), end_(end), done_(end - begin), records_(end - begin) {
+    : base_(base),
+      part_(with_ending(base, ".part.jsonl")),
+      settings_(std::move(settings)),
+      begin_(begin),
+      end_(end),
+      done_(end - begin),
+      records_(end - begin) {
   if (base.has_parent_path()) make_folders(base.parent_path());
   uint64_t keep = 0;
   if (fs::exists(part_)) {
@@ -31,10 +36,12 @@ RewriteLog::RewriteLog(const fs::path& base, Json settings, size_t begin, size_t
     if (keep > 0) read_back(text.substr(0, keep));
   } else if (fs::exists(with_ending(base, ".jsonl")) && fs::exists(with_ending(base, ".txt"))) {
     const fs::path manifest = with_ending(base, ".settings.json");
-    const std::string other =
-        fs::exists(manifest) ? difference(read_json(manifest), settings_) : "its settings are not known";
-    check(other.empty(), "{}: a finished rewrite is there, with other settings ({}); choose another "
-          "--output or remove it", with_ending(base, ".jsonl").string(), other);
+    const std::string other = fs::exists(manifest) ? difference(read_json(manifest), settings_)
+                                                   : "its settings are not known";
+    check(other.empty(),
+          "{}: a finished rewrite is there, with other settings ({}); choose another "
+          "--output or remove it",
+          with_ending(base, ".jsonl").string(), other);
     finished_ = true;
     return;
   }
@@ -46,15 +53,19 @@ void RewriteLog::read_back(const std::string& text) {
   size_t number = 0;
   for (size_t at = 0; at < text.size(); ++number) {
     const size_t end = text.find('\n', at);
-    const std::string line = text.substr(at, end - at), place = fmt::format("{}:{}", part_.string(), number + 1);
+    const std::string line = text.substr(at, end - at),
+                      place = fmt::format("{}:{}", part_.string(), number + 1);
     const Json row = parse_json(line, place);
     if (number == 0) {
       const std::string other = difference(row.value("settings", Json::object()), settings_);
-      check(other.empty(), "{}: this job was begun with other settings ({}); go on with the same, or choose "
-            "another --output, or remove this file", part_.string(), other);
+      check(other.empty(),
+            "{}: this job was begun with other settings ({}); go on with the same, or choose "
+            "another --output, or remove this file",
+            part_.string(), other);
     } else {
       const auto index = json_field<size_t>(row, "index", place);
-      check(index >= begin_ && index < end_, "{}: caption {} is outside of {}..{}", place, index, begin_, end_);
+      check(index >= begin_ && index < end_, "{}: caption {} is outside of {}..{}", place, index,
+            begin_, end_);
       if (!done_[index - begin_]) ++count_;
       done_[index - begin_] = true;
       records_[index - begin_] = line;
@@ -74,7 +85,8 @@ void RewriteLog::add(const Json& record) {
 }
 
 void RewriteLog::finish() {
-  check(count_ == end_ - begin_, "{}: {} of {} captions are done", part_.string(), count_, end_ - begin_);
+  check(count_ == end_ - begin_, "{}: {} of {} captions are done", part_.string(), count_,
+        end_ - begin_);
   AtomicFile jsonl(with_ending(base_, ".jsonl")), text(with_ending(base_, ".txt"));
   for (const std::string& line : records_) {
     const Json row = Json::parse(line);

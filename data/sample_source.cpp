@@ -68,18 +68,24 @@ void SampleSource::read_shards(const std::string& list, const SourceOptions& opt
     const auto bytes = shards_.back().bytes();
     const TarIndex index = index_tar(bytes);
     if (!index.fault.empty()) {
-      log_warning("{}: {}; {} files before it are used", path.string(), index.fault, index.members.size());
+      log_warning("{}: {}; {} files before it are used", path.string(), index.fault,
+                  index.members.size());
       count(left_out_, "damaged shards");
     }
-    std::vector<std::pair<std::string, const TarMember*>> members;  // of the current sample, by ending
+    std::vector<std::pair<std::string, const TarMember*>>
+        members;  // of the current sample, by ending
     std::string key;
     auto finish = [&] {
       if (members.empty()) return;
       const TarMember *image = find(members, image_keys), *text = find(members, text_keys);
-      const auto caption = !text ? "" : trimmed({reinterpret_cast<const char*>(bytes.data()) + text->offset,
-                                                 size_t(text->size)});
-      if (!image) count(left_out_, "without an image");
-      else if (caption.empty()) count(left_out_, "without a caption");
+      const auto caption =
+          !text ? ""
+                : trimmed({reinterpret_cast<const char*>(bytes.data()) + text->offset,
+                           size_t(text->size)});
+      if (!image)
+        count(left_out_, "without an image");
+      else if (caption.empty())
+        count(left_out_, "without a caption");
       else {
         keys_.add(key);
         captions_.add(caption);
@@ -104,8 +110,10 @@ void SampleSource::read_shards(const std::string& list, const SourceOptions& opt
 void SampleSource::read_laclip_csv(const fs::path& file, const SourceOptions& options) {
   root_ = options.root;
   for (const CsvRow& row : read_csv(file, ',')) {
-    check(row.fields.size() == 2, "{}:{}: {} columns where 2 are needed: image path,caption (quote a "
-          "caption that holds a comma)", file.string(), row.line, row.fields.size());
+    check(row.fields.size() == 2,
+          "{}:{}: {} columns where 2 are needed: image path,caption (quote a "
+          "caption that holds a comma)",
+          file.string(), row.line, row.fields.size());
     if (!has_image_ending(row.fields[0])) {
       count(left_out_, "rows that are no image");
       continue;
@@ -118,14 +126,15 @@ void SampleSource::read_laclip_csv(const fs::path& file, const SourceOptions& op
 void SampleSource::read_table(const fs::path& file, const SourceOptions& options) {
   root_ = options.root;
   const std::string separator = options.csv_separator == "\\t" ? "\t" : options.csv_separator;
-  check(separator.size() == 1, "--csv-separator '{}': one character is needed", options.csv_separator);
+  check(separator.size() == 1, "--csv-separator '{}': one character is needed",
+        options.csv_separator);
   const auto rows = read_csv(file, separator[0]);
   check(!rows.empty(), "{}: an empty table", file.string());
   auto column = [&](const std::string& name, const char* flag) {
     const auto& header = rows[0].fields;
     const auto found = std::find(header.begin(), header.end(), name);
-    check(found != header.end(), "{}: there is no column '{}' ({}); the columns are {}", file.string(),
-          name, flag, fmt::join(header, ", "));
+    check(found != header.end(), "{}: there is no column '{}' ({}); the columns are {}",
+          file.string(), name, flag, fmt::join(header, ", "));
     return size_t(found - header.begin());
   };
   const size_t image = column(options.csv_image_key, "--csv-img-key");
@@ -148,9 +157,12 @@ std::unique_ptr<SampleSource> open_samples(const std::string& data, const Source
            : name.ends_with(".csv") && options.csv_separator != ","           ? "laclip-csv"
                                                                               : "csv";
   }
-  if (type == "webdataset") source->read_shards(data, options);
-  else if (type == "laclip-csv") source->read_laclip_csv(data, options);
-  else source->read_table(data, options);
+  if (type == "webdataset")
+    source->read_shards(data, options);
+  else if (type == "laclip-csv")
+    source->read_laclip_csv(data, options);
+  else
+    source->read_table(data, options);
   check(source->size() > 0, "{}: no samples in it (left out: {})", data, source->left_out_.dump());
   return source;
 }
@@ -179,9 +191,10 @@ std::string SampleSource::place(size_t i) const {
 
 void SampleSource::attach_rewrites_by_line(const fs::path& file) {
   const auto lines = read_lines(file);
-  check(!lines.empty() && size() % lines.size() == 0, "{}: {} lines for {} samples; a rewrite file needs "
-        "one line a sample, in the same order (or a JSONL file with keys)", file.string(), lines.size(),
-        size());
+  check(!lines.empty() && size() % lines.size() == 0,
+        "{}: {} lines for {} samples; a rewrite file needs "
+        "one line a sample, in the same order (or a JSONL file with keys)",
+        file.string(), lines.size(), size());
   TextTable table;
   std::vector<int64_t> line_of;
   for (const std::string& line : lines) table.add(trimmed(line));

@@ -1,7 +1,8 @@
-// Image-text samples with random access: sample i has a key, an image, a caption and, for each source
-// of rewrites, one more caption (or none).
+// Image-text samples with random access: sample i has a key, an image, a caption and, for each
+// source of rewrites, one more caption (or none).
 //
-//   webdataset   tar shards; a sample is a run of members with one key (the name up to the first dot
+//   webdataset   tar shards; a sample is a run of members with one key (the name up to the first
+//   dot
 //                of its last part); samples without an image or a caption are counted and left out
 //   laclip-csv   no header, "relative/path.jpg,caption"; rows of other files are left out, as there
 //   csv          open_clip's tables: a header row, columns by name
@@ -38,8 +39,8 @@ class SampleSource {
   // Of source s; empty if there is none.
   std::string_view rewrite(size_t s, size_t i) const;
   size_t rewrite_sources() const { return rewrites_.size(); }
-  ImageBytes image(size_t i) const;             // Error if a file cannot be read
-  std::string place(size_t i) const;            // for messages: "00000.tar/000000012" or a path
+  ImageBytes image(size_t i) const;   // Error if a file cannot be read
+  std::string place(size_t i) const;  // for messages: "00000.tar/000000012" or a path
 
   // Line i of a text file belongs to sample i; if the samples repeat the lines k times (LaCLIP's
   // multi-crop tables), to sample i modulo the lines. Error if neither fits.

@@ -21,8 +21,8 @@ std::vector<std::string> alternatives(const std::string& inside, const std::stri
     check(all_digits(from) && all_digits(to) && from.size() < 18 && to.size() < 18,
           "{}: {{{}}} is no range of numbers; write {{000..123}}", list, inside);
     const long first = std::stol(from), last = std::stol(to);
-    check(first <= last && last - first < 10'000'000, "{}: the range {{{}}} is empty or too long", list,
-          inside);
+    check(first <= last && last - first < 10'000'000, "{}: the range {{{}}} is empty or too long",
+          list, inside);
     const size_t width = from.size() > 1 && from[0] == '0' ? from.size() : 0;
     for (long i = first; i <= last; ++i) result.push_back(fmt::format("{:0{}}", i, width));
     return result;
@@ -35,7 +35,8 @@ std::vector<std::string> alternatives(const std::string& inside, const std::stri
   return result;
 }
 
-void expand_braces(const std::string& pattern, const std::string& list, std::vector<std::string>& out) {
+void expand_braces(const std::string& pattern, const std::string& list,
+                   std::vector<std::string>& out) {
   const size_t open = pattern.find('{');
   if (open == std::string::npos) {
     out.push_back(pattern);
@@ -79,8 +80,10 @@ std::vector<fs::path> find_shards(const std::string& list) {
   std::vector<fs::path> found;
   int64_t missing = 0;
   for (const fs::path& path : expand_shards(list)) {
-    if (fs::exists(path)) found.push_back(path);
-    else if (++missing == 1) log_warning("{}: this shard is missing", path.string());
+    if (fs::exists(path))
+      found.push_back(path);
+    else if (++missing == 1)
+      log_warning("{}: this shard is missing", path.string());
   }
   if (missing > 1) log_warning("{} shards are missing in all", missing);
   check(!found.empty(), "{}: no such file; check the path and its braces", list);

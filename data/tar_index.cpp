@@ -15,8 +15,8 @@ constexpr uint64_t kMaxExtension = 1 << 20;  // of a long name or a PAX header
 
 // The fields of a header block (POSIX ustar).
 struct Header {
-  char name[100], mode[8], uid[8], gid[8], size[12], time[12], checksum[8], type, link[100], magic[6],
-      version[2], user[32], group[32], major[8], minor[8], prefix[155], rest[12];
+  char name[100], mode[8], uid[8], gid[8], size[12], time[12], checksum[8], type, link[100],
+      magic[6], version[2], user[32], group[32], major[8], minor[8], prefix[155], rest[12];
 };
 static_assert(sizeof(Header) == kBlock);
 
@@ -38,7 +38,8 @@ std::optional<uint64_t> number_of(const char (&field)[N]) {
   }
   size_t i = 0;
   while (i < N && field[i] == ' ') ++i;
-  for (; i < N && field[i] >= '0' && field[i] <= '7'; ++i) value = value << 3 | uint64_t(field[i] - '0');
+  for (; i < N && field[i] >= '0' && field[i] <= '7'; ++i)
+    value = value << 3 | uint64_t(field[i] - '0');
   if (i < N && field[i] != 0 && field[i] != ' ') return std::nullopt;
   return value;
 }
@@ -67,7 +68,8 @@ void parse_pax(std::string_view text, Pax& pax) {
     char* end = nullptr;
     const uint64_t length = std::strtoull(std::string(text.substr(0, 20)).c_str(), &end, 10);
     const size_t space = text.find(' ');
-    if (length < 5 || length > text.size() || space == std::string_view::npos || space >= length) return;
+    if (length < 5 || length > text.size() || space == std::string_view::npos || space >= length)
+      return;
     const std::string_view record = text.substr(space + 1, length - space - 2);
     const size_t equals = record.find('=');
     if (equals != std::string_view::npos) {
@@ -96,7 +98,8 @@ TarIndex index_tar(std::span<const std::byte> archive) {
     Header header;
     std::memcpy(&header, archive.data() + at, kBlock);
     const auto* raw = reinterpret_cast<const char*>(&header);
-    if (std::all_of(raw, raw + kBlock, [](char c) { return c == 0; })) return index;  // the end mark
+    if (std::all_of(raw, raw + kBlock, [](char c) { return c == 0; }))
+      return index;  // the end mark
     if (!checksum_fits(header)) {
       index.fault = fmt::format("no tar header at byte {}", at);
       return index;

@@ -27,9 +27,14 @@ inline void optimizer_step(Stream& stream, const ParameterSet& parameters,
   const float square = norm * norm;
   adamw(stream, parameters.masters(), parameters.first_moments(), parameters.second_moments(),
         parameters.values(), parameters.gradients(), tensor_of(&square, {1}),
-        {.lr = float(lr), .beta1 = float(options.beta1), .beta2 = float(options.beta2),
-         .eps = float(options.eps), .decay = float(options.decay),
-         .max_norm = float(options.max_norm), .decayed = parameters.decayed(), .step = step});
+        {.lr = float(lr),
+         .beta1 = float(options.beta1),
+         .beta2 = float(options.beta2),
+         .eps = float(options.eps),
+         .decay = float(options.decay),
+         .max_norm = float(options.max_norm),
+         .decayed = parameters.decayed(),
+         .step = step});
 }
 
 }  // namespace laclip

@@ -35,8 +35,8 @@ struct Draw {
     for (int64_t i = 0; i < count; ++i) out[i] = n.deviation * random.normal();
   }
   void operator()(TruncatedNormal n) {
-    for (int64_t i = 0; i < count; ++i)
-      do out[i] = n.deviation * random.normal();
+    for (int64_t i = 0; i < count; ++i) do
+        out[i] = n.deviation * random.normal();
       while (std::abs(out[i]) > 2.0f);
   }
 };
@@ -89,8 +89,10 @@ void ParameterSet::allocate(DType compute, Training training, Device device) {
   int64_t at = 0;
   for (Parameter* p : order) {
     if (masters) p->master = weights_.tensor(p->shape, DType::f32, 4 * at);
-    if (rounded && !p->keep_f32) p->value = compute_weights_.tensor(p->shape, DType::bf16, 2 * at);
-    else p->value = p->master;
+    if (rounded && !p->keep_f32)
+      p->value = compute_weights_.tensor(p->shape, DType::bf16, 2 * at);
+    else
+      p->value = p->master;
     if (trains) p->gradient = gradient_memory_.tensor(p->shape, DType::f32, 4 * at);
     at += aligned(p->shape.elements());
   }
@@ -105,7 +107,8 @@ void ParameterSet::assign(const Parameter& parameter, const Tensor& from) {
     copy_to_f32(parameter.master, from);
     Stream stream;
     if (parameter.value.dtype != DType::f32)
-      convert(stream, parameter.value.view({from.elements()}), parameter.master.view({from.elements()}));
+      convert(stream, parameter.value.view({from.elements()}),
+              parameter.master.view({from.elements()}));
   } else {
     Buffer fp32("one parameter", 4 * from.elements());
     const Tensor staged = fp32.tensor({from.elements()}, DType::f32);
@@ -119,8 +122,10 @@ Tensor ParameterSet::joined(std::initializer_list<const Parameter*> parameters, 
   const Tensor first = (*parameters.begin())->value;
   const auto* end = static_cast<const std::byte*>(first.data);
   for (const Parameter* p : parameters) {
-    check(p->value.data == end, "{} does not follow the parameter before it in memory: its width is "
-          "no multiple of {} elements", p->name, kElementAlignment);
+    check(p->value.data == end,
+          "{} does not follow the parameter before it in memory: its width is "
+          "no multiple of {} elements",
+          p->name, kElementAlignment);
     end += p->value.bytes();
   }
   Tensor all = first;

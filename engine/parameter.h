@@ -21,10 +21,18 @@
 namespace laclip {
 
 // How a parameter is drawn at the start; the draw depends on seed and name only.
-struct Constant { float value = 0; };
-struct Normal { float deviation; };
-struct TruncatedNormal { float deviation; };   // cut at ±2 (an absolute bound, as timm's)
-struct Uniform { float bound; };               // in [-bound, bound]
+struct Constant {
+  float value = 0;
+};
+struct Normal {
+  float deviation;
+};
+struct TruncatedNormal {
+  float deviation;
+};  // cut at ±2 (an absolute bound, as timm's)
+struct Uniform {
+  float bound;
+};  // in [-bound, bound]
 using Initializer = std::variant<Constant, Normal, TruncatedNormal, Uniform>;
 
 enum class Decay : bool { no, yes };
@@ -52,12 +60,12 @@ class ParameterSet {
   const Parameter& add(std::string name, Shape shape, Decay decay, Initializer initializer,
                        bool keep_f32 = false);
 
-  // Gives every parameter memory (zeroed). compute = f32 or bf16. Without training there are no fp32
-  // masters beside bf16 values.
+  // Gives every parameter memory (zeroed). compute = f32 or bf16. Without training there are no
+  // fp32 masters beside bf16 values.
   void allocate(DType compute, Training training, Device device = Device::cpu);
 
-  // Copies weights from a file into a parameter, converting the element type. Error if the number of
-  // elements differs.
+  // Copies weights from a file into a parameter, converting the element type. Error if the number
+  // of elements differs.
   void assign(const Parameter& parameter, const Tensor& from);
 
   // Parameters declared one after the other, seen as one matrix [shape] (query, key and value

@@ -36,13 +36,20 @@ std::optional<DType> tensor_type(const std::string& dtype) {
 
 std::string name_in_header(DType type) {
   switch (type) {
-    case DType::f64: return "F64";
-    case DType::f32: return "F32";
-    case DType::f16: return "F16";
-    case DType::bf16: return "BF16";
-    case DType::i64: return "I64";
-    case DType::i32: return "I32";
-    case DType::u8: return "U8";
+    case DType::f64:
+      return "F64";
+    case DType::f32:
+      return "F32";
+    case DType::f16:
+      return "F16";
+    case DType::bf16:
+      return "BF16";
+    case DType::i64:
+      return "I64";
+    case DType::i32:
+      return "I32";
+    case DType::u8:
+      return "U8";
   }
   return "";
 }
@@ -90,9 +97,11 @@ void for_each_float(const Tensor& tensor, Body&& body) {
         body(i, half_to_float(static_cast<const uint16_t*>(tensor.data)[i]));
       return;
     case DType::f64:
-      for (int64_t i = 0; i < count; ++i) body(i, float(static_cast<const double*>(tensor.data)[i]));
+      for (int64_t i = 0; i < count; ++i)
+        body(i, float(static_cast<const double*>(tensor.data)[i]));
       return;
-    default: fail("element type {} where floating point is needed", name_of(tensor.dtype));
+    default:
+      fail("element type {} where floating point is needed", name_of(tensor.dtype));
   }
 }
 
@@ -109,8 +118,8 @@ SafetensorsFile::SafetensorsFile(const fs::path& path) : file_(path) {
         "{}: a header of {} bytes in a file of {}; this is no safetensors file, or it is cut off",
         place, length, bytes.size());
   const std::string text(reinterpret_cast<const char*>(bytes.data()) + 8, length);
-  check(!text.empty() && text[0] == '{', "{}: no safetensors file: its header does not start with '{{'",
-        place);
+  check(!text.empty() && text[0] == '{',
+        "{}: no safetensors file: its header does not start with '{{'", place);
   const Json header = parse_header(text, place);
   check(header.is_object(), "{}: the header is not a JSON object", place);
 
@@ -138,11 +147,11 @@ SafetensorsFile::SafetensorsFile(const fs::path& path) : file_(path) {
       entry.shape.push_back(int64_t(n));
     }
     uint64_t wanted = 0;
-    check(!__builtin_mul_overflow(elements, uint64_t(size), &wanted), "{}: its shape is impossibly large",
-          where);
+    check(!__builtin_mul_overflow(elements, uint64_t(size), &wanted),
+          "{}: its shape is impossibly large", where);
     check(offsets[0] <= offsets[1] && offsets[1] <= available,
-          "{}: bytes {}..{} lie outside the {} bytes of data; the file is cut off or damaged", where,
-          offsets[0], offsets[1], available);
+          "{}: bytes {}..{} lie outside the {} bytes of data; the file is cut off or damaged",
+          where, offsets[0], offsets[1], available);
     check(offsets[1] - offsets[0] == wanted, "{}: {} bytes where shape and type need {}", where,
           offsets[1] - offsets[0], wanted);
     entry.begin = data + offsets[0];
@@ -177,16 +186,19 @@ Tensor SafetensorsFile::tensor(const std::string& name) const {
 WeightFiles::WeightFiles(const fs::path& path) : path_(path) {
   fs::path file = path;
   if (fs::is_directory(path)) {
-    for (const char* name : {"open_clip_model.safetensors", "model.safetensors",
-                             "model.safetensors.index.json"})
+    for (const char* name :
+         {"open_clip_model.safetensors", "model.safetensors", "model.safetensors.index.json"})
       if (fs::exists(path / name)) {
         file = path / name;
         break;
       }
-    check(file != path, "{}: neither model.safetensors nor model.safetensors.index.json is in this "
-          "folder{}", path.string(), fs::exists(path / "pytorch_model.bin")
-              ? "; pytorch_model.bin is a pickle, save it with save_pretrained(safe_serialization=True)"
-              : "");
+    check(file != path,
+          "{}: neither model.safetensors nor model.safetensors.index.json is in this "
+          "folder{}",
+          path.string(),
+          fs::exists(path / "pytorch_model.bin") ? "; pytorch_model.bin is a pickle, save it with "
+                                                   "save_pretrained(safe_serialization=True)"
+                                                 : "");
   }
   if (file.extension() != ".json") {
     files_.emplace_back(file);

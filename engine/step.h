@@ -8,8 +8,8 @@ namespace laclip {
 
 struct Step {
   Stream& stream;
-  Arena& arena;                 // activations and gradients of activations, in stack order
-  DType dtype = DType::f32;     // of activations: f32 or bf16
+  Arena& arena;              // activations and gradients of activations, in stack order
+  DType dtype = DType::f32;  // of activations: f32 or bf16
 
   Tensor tensor(Shape shape) const { return arena.tensor(shape, dtype); }
   Tensor statistics(Shape shape) const { return arena.tensor(shape, DType::f32); }

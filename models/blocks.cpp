@@ -17,7 +17,8 @@ const Parameter& declare(ParameterSet& parameters, const std::string& name, Shap
   return parameters.add(name, shape, decay_of(name, shape), initializer);
 }
 
-LayerNorm declare_norm(ParameterSet& parameters, const std::string& name, int64_t width, float eps) {
+LayerNorm declare_norm(ParameterSet& parameters, const std::string& name, int64_t width,
+                       float eps) {
   return {&declare(parameters, name + ".weight", {width}, Constant{1}),
           &declare(parameters, name + ".bias", {width}, Constant{0}), eps};
 }
@@ -38,16 +39,18 @@ Transformer declare_transformer(ParameterSet& parameters, const std::string& pre
                                   : Initializer(Uniform{std::sqrt(6.0f / float(4 * C))});
   const Initializer attention_b = timm ? Initializer(Uniform{width}) : Initializer(Constant{0});
   const Initializer out_w = text ? Initializer(Normal{narrow}) : Initializer(Uniform{width});
-  const Initializer fc_w = text ? Initializer(Normal{inverse_root(2 * C)}) : Initializer(Uniform{width});
-  const Initializer proj_w = text ? Initializer(Normal{narrow})
-                                  : Initializer(Uniform{inverse_root(F)});
+  const Initializer fc_w =
+      text ? Initializer(Normal{inverse_root(2 * C)}) : Initializer(Uniform{width});
+  const Initializer proj_w =
+      text ? Initializer(Normal{narrow}) : Initializer(Uniform{inverse_root(F)});
 
   Transformer transformer;
   for (int64_t i = 0; i < tower.layers; ++i) {
     const std::string at = fmt::format("{}.{}.{}.", prefix, timm ? "blocks" : "resblocks", i);
     auto linear = [&](const std::string& weight, const std::string& bias, int64_t O, int64_t I,
                       Initializer w, Initializer b) {
-      return Linear{&declare(parameters, at + weight, {O, I}, w), &declare(parameters, at + bias, {O}, b)};
+      return Linear{&declare(parameters, at + weight, {O, I}, w),
+                    &declare(parameters, at + bias, {O}, b)};
     };
     TransformerBlock block;
     block.ln_1 = declare_norm(parameters, at + (timm ? "norm1" : "ln_1"), C, tower.eps);
@@ -66,7 +69,8 @@ Transformer declare_transformer(ParameterSet& parameters, const std::string& pre
     block.ln_2 = declare_norm(parameters, at + (timm ? "norm2" : "ln_2"), C, tower.eps);
     const std::string fc = timm ? "mlp.fc1" : "mlp.c_fc", back = timm ? "mlp.fc2" : "mlp.c_proj";
     block.mlp.widen = linear(fc + ".weight", fc + ".bias", F, C, fc_w, Uniform{width});
-    block.mlp.narrow = linear(back + ".weight", back + ".bias", C, F, proj_w, Uniform{inverse_root(F)});
+    block.mlp.narrow =
+        linear(back + ".weight", back + ".bias", C, F, proj_w, Uniform{inverse_root(F)});
     block.mlp.activation = tower.activation;
     transformer.blocks.push_back(block);
   }

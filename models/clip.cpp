@@ -11,8 +11,8 @@ Clip::Clip(ClipConfig config, DType dtype, Training training, uint64_t seed)
     : config_(std::move(config)), dtype_(dtype) {
   visual_ = Vit::declare(parameters_, config_);
   text_ = TextTransformer::declare(parameters_, config_);
-  const float start = json_field<float>(config_.json, "init_logit_scale", "config",
-                                        float(std::log(1 / 0.07)));
+  const float start =
+      json_field<float>(config_.json, "init_logit_scale", "config", float(std::log(1 / 0.07)));
   logit_scale_ = &parameters_.add("logit_scale", {}, Decay::no, Constant{start}, true);
   parameters_.allocate(dtype, training);
   parameters_.initialize(seed);
@@ -23,8 +23,10 @@ void Clip::encode_images(Step& step, In images, Out features, SavedImages* saved
   const Tensor raw = step.tensor({images[0], config_.embed});
   visual_.forward(step, images, raw, saved ? &saved->tower : nullptr);
   const SavedFeature feature = normalize(step, raw, features);
-  if (saved) saved->feature = feature;
-  else step.arena.release(mark);
+  if (saved)
+    saved->feature = feature;
+  else
+    step.arena.release(mark);
 }
 
 void Clip::encode_texts(Step& step, const TextBatch& batch, Out features, SavedTexts* saved) const {
@@ -32,8 +34,10 @@ void Clip::encode_texts(Step& step, const TextBatch& batch, Out features, SavedT
   const Tensor raw = step.tensor({batch.captions(), config_.embed});
   text_.forward(step, batch, raw, saved ? &saved->tower : nullptr);
   const SavedFeature feature = normalize(step, raw, features);
-  if (saved) saved->feature = feature;
-  else step.arena.release(mark);
+  if (saved)
+    saved->feature = feature;
+  else
+    step.arena.release(mark);
 }
 
 void Clip::backward_images(Step& step, const SavedImages& saved, In dfeatures) const {

@@ -33,7 +33,8 @@ class Clip {
   };
   // Unit features[B E] in fp32. saved null: nothing is kept, the arena is left as it was.
   void encode_images(Step& step, In images, Out features, SavedImages* saved = nullptr) const;
-  void encode_texts(Step& step, const TextBatch& batch, Out features, SavedTexts* saved = nullptr) const;
+  void encode_texts(Step& step, const TextBatch& batch, Out features,
+                    SavedTexts* saved = nullptr) const;
   // From the gradient of the unit features, fp32, adds to the gradients of all parameters below.
   void backward_images(Step& step, const SavedImages& saved, In dfeatures) const;
   void backward_texts(Step& step, const SavedTexts& saved, In dfeatures) const;

@@ -24,7 +24,8 @@ std::string listing(const std::vector<std::string>& names) {
   const std::vector<std::string> first(names.begin(),
                                        names.begin() + long(std::min(kShown, names.size())));
   return fmt::format("{}{}", fmt::join(first, ", "),
-                     names.size() > kShown ? fmt::format(" and {} more", names.size() - kShown) : "");
+                     names.size() > kShown ? fmt::format(" and {} more", names.size() - kShown)
+                                           : "");
 }
 
 }  // namespace
@@ -41,14 +42,17 @@ void load_clip_weights(Clip& model, const fs::path& path) {
     if (name.starts_with("module.")) name = name.substr(7);
     if (!model.parameters().find(name) && !is_ignored(name)) extra.push_back(name);
   }
-  check(missing.empty() && extra.empty(), "{}: these weights do not fit the model: missing {}; extra "
-        "{}. Check --model", path.string(), missing.empty() ? "none" : listing(missing),
+  check(missing.empty() && extra.empty(),
+        "{}: these weights do not fit the model: missing {}; extra "
+        "{}. Check --model",
+        path.string(), missing.empty() ? "none" : listing(missing),
         extra.empty() ? "none" : listing(extra));
   for (const Parameter& p : model.parameters().list()) {
     const Tensor tensor = files.tensor(name_in_file(p.name));
-    const bool fits = tensor.shape == p.shape || (tensor.elements() == 1 && p.shape.elements() == 1);
-    check(fits, "{}: tensor '{}' is {}, but the model needs {}; check --model", path.string(), p.name,
-          tensor.shape.text(), p.shape.text());
+    const bool fits =
+        tensor.shape == p.shape || (tensor.elements() == 1 && p.shape.elements() == 1);
+    check(fits, "{}: tensor '{}' is {}, but the model needs {}; check --model", path.string(),
+          p.name, tensor.shape.text(), p.shape.text());
     check(all_finite(tensor), "{}: tensor '{}' holds NaN or infinity; use an earlier checkpoint",
           path.string(), p.name);
     model.parameters().assign(p, tensor);
@@ -59,7 +63,8 @@ std::unique_ptr<Clip> load_clip(const fs::path& folder, DType dtype) {
   check(fs::exists(folder), "{}: there is no such checkpoint", folder.string());
   check(fs::is_directory(folder), "{}: give the checkpoint folder, which holds {} and {}",
         folder.string(), kModel, kConfig);
-  check(fs::exists(folder / kConfig), "{}: {} is missing in this checkpoint", folder.string(), kConfig);
+  check(fs::exists(folder / kConfig), "{}: {} is missing in this checkpoint", folder.string(),
+        kConfig);
   auto model = std::make_unique<Clip>(load_clip_config(folder.string()), dtype, Training::no, 0);
   load_clip_weights(*model, folder);
   return model;
@@ -84,9 +89,11 @@ void save_checkpoint(const Clip& model, const fs::path& folder, const Json& stat
   }
   const PixelScale& pixels = model.config().pixels;
   const Json config = {{"model_cfg", model.config().json},
-                       {"preprocess_cfg", {{"mean", pixels.mean}, {"std", pixels.std},
-                                           {"interpolation", model.config().interpolation},
-                                           {"resize_mode", "shortest"}}}};
+                       {"preprocess_cfg",
+                        {{"mean", pixels.mean},
+                         {"std", pixels.std},
+                         {"interpolation", model.config().interpolation},
+                         {"resize_mode", "shortest"}}}};
   write_safetensors(temporary / kModel, weights);
   write_safetensors(temporary / kMoments, moments);
   write_atomically(temporary / kConfig, config.dump(2) + "\n");
@@ -98,8 +105,10 @@ void save_checkpoint(const Clip& model, const fs::path& folder, const Json& stat
 }
 
 Json load_checkpoint(Clip& model, const fs::path& folder) {
-  check(fs::exists(folder / kState), "{}: no training state in this folder; --resume needs a "
-        "checkpoint of laclip train", folder.string());
+  check(fs::exists(folder / kState),
+        "{}: no training state in this folder; --resume needs a "
+        "checkpoint of laclip train",
+        folder.string());
   load_clip_weights(model, folder / kModel);
   const SafetensorsFile moments(folder / kMoments);
   ParameterSet& parameters = model.parameters();

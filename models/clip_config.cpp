@@ -19,16 +19,19 @@ void check_keys(const Json& json, const std::vector<std::string>& known, const s
   }
 }
 
-TowerConfig parse_tower(const Json& json, bool quick_gelu, int64_t heads, const std::string& place) {
+TowerConfig parse_tower(const Json& json, bool quick_gelu, int64_t heads,
+                        const std::string& place) {
   TowerConfig tower;
   tower.width = json_field<int64_t>(json, "width", place);
   tower.layers = json_field<int64_t>(json, "layers", place);
   tower.heads = json_field<int64_t>(json, "heads", place, heads);
-  tower.mlp_width = int64_t(json_field<double>(json, "mlp_ratio", place, 4.0) * double(tower.width));
+  tower.mlp_width =
+      int64_t(json_field<double>(json, "mlp_ratio", place, 4.0) * double(tower.width));
   tower.eps = json_field<float>(json, "eps", place, 1e-5f);
   tower.qk_norm = json_field<bool>(json, "qk_norm", place, false);
-  tower.activation = json_field<bool>(json, "quick_gelu", place, quick_gelu) ? Activation::quick_gelu
-                                                                           : Activation::gelu;
+  tower.activation = json_field<bool>(json, "quick_gelu", place, quick_gelu)
+                         ? Activation::quick_gelu
+                         : Activation::gelu;
   check(tower.width > 0 && tower.layers > 0 && tower.heads > 0 && tower.width % tower.heads == 0,
         "{}: width {} with {} heads and {} layers is not possible", place, tower.width, tower.heads,
         tower.layers);
@@ -48,16 +51,22 @@ ClipConfig parse_clip_config(const Json& whole, const std::string& place) {
   const Json& json = wrapped ? whole["model_cfg"] : whole;
   check(json.contains("vision_cfg") && json.contains("text_cfg"),
         "{}: no CLIP model config: vision_cfg or text_cfg is missing", place);
-  check_keys(json, {"embed_dim", "vision_cfg", "text_cfg", "quick_gelu", "form", "preprocess",
-                    "init_logit_scale"}, place);
+  check_keys(json,
+             {"embed_dim", "vision_cfg", "text_cfg", "quick_gelu", "form", "preprocess",
+              "init_logit_scale"},
+             place);
   const Json &vision = json["vision_cfg"], &text = json["text_cfg"];
   const std::string vision_place = place + ": vision_cfg", text_place = place + ": text_cfg";
   check(!vision.contains("layers") || !vision["layers"].is_array(),
         "{}: a ResNet (layers is a list); only ViT towers are supported", vision_place);
-  check_keys(vision, {"image_size", "layers", "width", "head_width", "heads", "mlp_ratio",
-                      "patch_size", "eps", "qk_norm", "quick_gelu"}, vision_place);
-  check_keys(text, {"context_length", "vocab_size", "width", "heads", "layers", "mlp_ratio", "eps",
-                    "quick_gelu"}, text_place);
+  check_keys(vision,
+             {"image_size", "layers", "width", "head_width", "heads", "mlp_ratio", "patch_size",
+              "eps", "qk_norm", "quick_gelu"},
+             vision_place);
+  check_keys(text,
+             {"context_length", "vocab_size", "width", "heads", "layers", "mlp_ratio", "eps",
+              "quick_gelu"},
+             text_place);
 
   ClipConfig c;
   c.json = json;
@@ -72,13 +81,17 @@ ClipConfig parse_clip_config(const Json& whole, const std::string& place) {
   c.vision = parse_tower(vision, quick, width / head_width, vision_place);
   c.image_size = json_field<int64_t>(vision, "image_size", vision_place, 224);
   c.patch = json_field<int64_t>(vision, "patch_size", vision_place);
-  check(c.patch > 0 && c.image_size % c.patch == 0, "{}: an image of {} cannot be cut into patches "
-        "of {}", vision_place, c.image_size, c.patch);
+  check(c.patch > 0 && c.image_size % c.patch == 0,
+        "{}: an image of {} cannot be cut into patches "
+        "of {}",
+        vision_place, c.image_size, c.patch);
   c.text = parse_tower(text, quick, 8, text_place);
   c.context_length = json_field<int64_t>(text, "context_length", text_place, 77);
   c.vocabulary = json_field<int64_t>(text, "vocab_size", text_place, 49408);
-  check(c.embed > 0 && c.context_length > 2 && c.vocabulary > 2, "{}: embed_dim {}, context_length {} "
-        "and vocab_size {} are not possible", place, c.embed, c.context_length, c.vocabulary);
+  check(c.embed > 0 && c.context_length > 2 && c.vocabulary > 2,
+        "{}: embed_dim {}, context_length {} "
+        "and vocab_size {} are not possible",
+        place, c.embed, c.context_length, c.vocabulary);
 
   const Json preprocess = wrapped ? whole.value("preprocess_cfg", Json::object())
                                   : json.value("preprocess", Json::object());

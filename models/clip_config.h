@@ -1,5 +1,5 @@
-// The shape of a CLIP model, in the form of open_clip's model configs (JSON), with a few keys of our
-// own for the form that LaCLIP trains:
+// The shape of a CLIP model, in the form of open_clip's model configs (JSON), with a few keys of
+// our own for the form that LaCLIP trains:
 //   "form": "laclip"        timm's ViT (patch bias, no ln_pre, names blocks.N.norm1 …) and
 //                           image_projection beside text_projection
 //   "vision_cfg": {"qk_norm": true, "heads": 12, "quick_gelu": false, "eps": 1e-6}
@@ -30,7 +30,7 @@ struct ClipConfig {
   TowerConfig vision, text;
   int64_t image_size = 224, patch = 16;
   int64_t context_length = 77, vocabulary = 49408;
-  PixelScale pixels;                     // of the input
+  PixelScale pixels;                      // of the input
   std::string interpolation = "bicubic";  // of the preprocessing: bicubic or bilinear
 
   int64_t patches() const { return (image_size / patch) * (image_size / patch); }

@@ -13,7 +13,9 @@ int64_t ClipEncoder::plan() const {
   Stream stream;
   stream.dry_run = true;
   Step step{stream, arena, model_.dtype()};
-  const Tensor images{reinterpret_cast<void*>(1), {block_, c.image_size, c.image_size, 3}, DType::u8,
+  const Tensor images{reinterpret_cast<void*>(1),
+                      {block_, c.image_size, c.image_size, 3},
+                      DType::u8,
                       Device::cpu};
   Arena features;
   const Tensor out = features.tensor({block_, embed_}, DType::f32);

@@ -8,7 +8,10 @@
 namespace laclip {
 
 ClipTrainer::ClipTrainer(Clip& model, int64_t batch, int64_t micro_batch)
-    : model_(model), batch_(batch), micro_batch_(micro_batch), embed_(model.config().embed),
+    : model_(model),
+      batch_(batch),
+      micro_batch_(micro_batch),
+      embed_(model.config().embed),
       features_("features", 4 * (4 * batch * embed_ + 2 * batch)),
       activation_bytes_(plan(std::min(batch, micro_batch))),
       arena_("activations", activation_bytes_) {
@@ -23,7 +26,9 @@ int64_t ClipTrainer::plan(int64_t pairs) {
   Stream stream;
   stream.dry_run = true;
   Step step{stream, arena, model_.dtype()};
-  const Tensor images{reinterpret_cast<void*>(1), {pairs, c.image_size, c.image_size, 3}, DType::u8,
+  const Tensor images{reinterpret_cast<void*>(1),
+                      {pairs, c.image_size, c.image_size, 3},
+                      DType::u8,
                       Device::cpu};
   const Tensor features = features_.tensor({pairs, embed_}, DType::f32);
   TextBatch texts;
@@ -58,7 +63,9 @@ std::vector<ClipTrainer::Micro> ClipTrainer::split(const ClipBatch& batch) const
 }
 
 float ClipTrainer::loss(int64_t B) {
-  auto part = [&](int64_t v) { return features_.tensor({B, embed_}, DType::f32, 4 * embed_ * v * batch_); };
+  auto part = [&](int64_t v) {
+    return features_.tensor({B, embed_}, DType::f32, 4 * embed_ * v * batch_);
+  };
   auto row = [&](int64_t v) {
     return features_.tensor({B}, DType::f32, 4 * (4 * batch_ * embed_ + v * batch_));
   };

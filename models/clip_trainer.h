@@ -14,7 +14,7 @@
 namespace laclip {
 
 struct ClipBatch {
-  Tensor images;                              // [B R R 3] uint8
+  Tensor images;                               // [B R R 3] uint8
   std::vector<std::vector<int32_t>> captions;  // B token lists with start and end
 };
 
@@ -37,7 +37,7 @@ class ClipTrainer {
   struct Micro {
     Tensor images;
     TextBatch texts;
-    Tensor image_features, text_features;   // [b E] fp32, parts of those of the batch
+    Tensor image_features, text_features;  // [b E] fp32, parts of those of the batch
     Tensor dimage_features, dtext_features;
   };
   std::vector<Micro> split(const ClipBatch& batch) const;

@@ -22,7 +22,9 @@ struct RowTensors {
 
 namespace {
 
-Tensor ints(const std::vector<int32_t>& list) { return tensor_of(list.data(), {int64_t(list.size())}); }
+Tensor ints(const std::vector<int32_t>& list) {
+  return tensor_of(list.data(), {int64_t(list.size())});
+}
 
 double scaled_frequency(double frequency, const RopeScaling& scaling) {
   using Kind = RopeScaling::Kind;
@@ -32,8 +34,8 @@ double scaled_frequency(double frequency, const RopeScaling& scaling) {
   const double turns = scaling.original_length * frequency / (2 * std::numbers::pi);
   if (turns > scaling.high_freq_factor) return frequency;
   if (turns < scaling.low_freq_factor) return frequency / scaling.factor;
-  const double share = (turns - scaling.low_freq_factor) /
-                       (scaling.high_freq_factor - scaling.low_freq_factor);
+  const double share =
+      (turns - scaling.low_freq_factor) / (scaling.high_freq_factor - scaling.low_freq_factor);
   return (1 - share) * frequency / scaling.factor + share * frequency;
 }
 
@@ -42,8 +44,9 @@ Buffer make_rope_table(const LlamaConfig& c) {
   Buffer table("rope table", 4 * c.max_length * c.head_size);
   float* out = table.tensor({c.max_length, c.head_size}, DType::f32).as<float>();
   for (int64_t i = 0; i < half; ++i) {
-    const double frequency = scaled_frequency(
-        std::pow(c.rope_theta, -2.0 * double(i) / double(c.head_size)), c.rope_scaling);
+    const double frequency =
+        scaled_frequency(std::pow(c.rope_theta, -2.0 * double(i) / double(c.head_size)),
+                         c.rope_scaling);
     for (int64_t t = 0; t < c.max_length; ++t) {
       out[t * c.head_size + i] = float(std::cos(double(t) * frequency));
       out[t * c.head_size + half + i] = float(std::sin(double(t) * frequency));
@@ -55,7 +58,9 @@ Buffer make_rope_table(const LlamaConfig& c) {
 }  // namespace
 
 KvPool::KvPool(const LlamaConfig& c, int64_t tokens, DType dtype)
-    : tokens_(tokens), width_(c.key_heads * c.head_size), dtype_(dtype),
+    : tokens_(tokens),
+      width_(c.key_heads * c.head_size),
+      dtype_(dtype),
       memory_("keys and values", 2 * c.layers * tokens * width_ * size_of(dtype)) {}
 
 Tensor KvPool::keys(int64_t layer) const {
@@ -78,13 +83,15 @@ void LlamaRows::add(int32_t id, int32_t prefix_first, int32_t prefix_tokens, int
 }
 
 void LlamaRows::clear() {
-  for (auto* list : {&ids, &positions, &where, &prefix_begin, &prefix_count, &own_begin, &own_count,
-                     &wanted})
+  for (auto* list :
+       {&ids, &positions, &where, &prefix_begin, &prefix_count, &own_begin, &own_count, &wanted})
     list->clear();
 }
 
 Llama::Llama(LlamaConfig config, DType dtype)
-    : config_(config), dtype_(dtype), parameters_(std::make_unique<ParameterSet>()),
+    : config_(config),
+      dtype_(dtype),
+      parameters_(std::make_unique<ParameterSet>()),
       rope_table_(make_rope_table(config)) {
   const int64_t C = config.width, F = config.mlp_width, V = config.vocabulary;
   const int64_t q_width = config.heads * config.head_size;
@@ -123,9 +130,9 @@ Llama::Llama(LlamaConfig config, DType dtype)
 
 void Llama::forward(Step& step, const LlamaRows& rows, const KvPool& pool, Out logits) const {
   const ArenaScope scope(step.arena);
-  const RowTensors at{ints(rows.ids), ints(rows.positions), ints(rows.where),
+  const RowTensors at{ints(rows.ids),          ints(rows.positions),    ints(rows.where),
                       ints(rows.prefix_begin), ints(rows.prefix_count), ints(rows.own_begin),
-                      ints(rows.own_count), ints(rows.wanted)};
+                      ints(rows.own_count),    ints(rows.wanted)};
   const int64_t N = rows.count(), C = config_.width;
   const Tensor x = step.tensor({N, C});
   embedding_forward(step.stream, x, tokens_->value, none, at.ids, none);

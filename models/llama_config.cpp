@@ -7,8 +7,8 @@ namespace {
 
 RopeScaling parse_scaling(const Json& json, const std::string& place) {
   RopeScaling scaling;
-  const auto type = json_field<std::string>(
-      json, json.contains("rope_type") ? "rope_type" : "type", place, "default");
+  const auto type = json_field<std::string>(json, json.contains("rope_type") ? "rope_type" : "type",
+                                            place, "default");
   if (type == "default") return scaling;
   scaling.factor = json_field<double>(json, "factor", place);
   if (type == "linear") {
@@ -70,7 +70,8 @@ LlamaConfig parse_llama_config(const Json& json, const std::string& place) {
 void LlamaConfig::check_sizes(const std::string& place) const {
   check(width > 0 && mlp_width > 0 && layers > 0 && heads > 0 && vocabulary > 0 && max_length > 0,
         "{}: a size is zero or negative (width {}, mlp {}, layers {}, heads {}, vocabulary {}, "
-        "length {})", place, width, mlp_width, layers, heads, vocabulary, max_length);
+        "length {})",
+        place, width, mlp_width, layers, heads, vocabulary, max_length);
   check(key_heads > 0 && heads % key_heads == 0, "{}: {} query heads cannot share {} key heads",
         place, heads, key_heads);
   check(head_size > 0 && head_size % 2 == 0, "{}: heads of size {} cannot be rotated in pairs",

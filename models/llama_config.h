@@ -15,14 +15,14 @@ struct RopeScaling {
 };
 
 struct LlamaConfig {
-  int64_t width = 0;       // C, hidden_size
-  int64_t mlp_width = 0;   // F, intermediate_size
+  int64_t width = 0;      // C, hidden_size
+  int64_t mlp_width = 0;  // F, intermediate_size
   int64_t layers = 0, heads = 0, key_heads = 0, head_size = 0;
   int64_t vocabulary = 0, max_length = 0;
-  float eps = 1e-5f;       // of the RMS norms
+  float eps = 1e-5f;  // of the RMS norms
   double rope_theta = 10000;
   RopeScaling rope_scaling;
-  bool tied = false;       // the output matrix is the token embedding
+  bool tied = false;  // the output matrix is the token embedding
   int32_t begin_token = 1, end_token = 2;
 
   int64_t qkv_width() const { return (heads + 2 * key_heads) * head_size; }

@@ -15,7 +15,8 @@ LlamaGenerator::LlamaGenerator(const Llama& model, GeneratorOptions options)
             int64_t(options_.slots) * options_.max_own_tokens +
                 int64_t(options_.slots + 1) * options_.max_prefix_tokens,
             model.dtype()),
-      arena_("activations", model.plan(options_.max_rows, std::max(options_.slots, options_.max_rows))),
+      arena_("activations",
+             model.plan(options_.max_rows, std::max(options_.slots, options_.max_rows))),
       logits_("logits", 4 * std::max<int64_t>(options_.slots, 1) * model.config().vocabulary),
       slots_(size_t(options_.slots)),
       prefix_area_(options_.slots * options_.max_own_tokens) {
@@ -23,9 +24,10 @@ LlamaGenerator::LlamaGenerator(const Llama& model, GeneratorOptions options)
         "a generator needs at least one slot, and rows for all slots ({} slots, {} rows)",
         options_.slots, options_.max_rows);
   const int64_t longest = int64_t(options_.max_prefix_tokens) + options_.max_own_tokens;
-  check(longest <= model.config().max_length, "prefixes of {} and texts of {} tokens do not fit the "
-        "{} positions of the model", options_.max_prefix_tokens, options_.max_own_tokens,
-        model.config().max_length);
+  check(longest <= model.config().max_length,
+        "prefixes of {} and texts of {} tokens do not fit the "
+        "{} positions of the model",
+        options_.max_prefix_tokens, options_.max_own_tokens, model.config().max_length);
   for (size_t i = 0; i < slots_.size(); ++i) slots_[i].begin = int32_t(i) * options_.max_own_tokens;
 }
 
@@ -37,13 +39,16 @@ int32_t LlamaGenerator::place_prefix() const {
                                    [at](const auto& entry) { return entry.second.begin == at; });
     if (!taken) return at;
   }
-  fail("no room for another prefix beside {}; drop prefixes that are not used any more", prefixes_.size());
+  fail("no room for another prefix beside {}; drop prefixes that are not used any more",
+       prefixes_.size());
 }
 
 int LlamaGenerator::add_prefix(const std::vector<int32_t>& tokens) {
   const auto count = int32_t(tokens.size());
-  check(count > 0 && count <= options_.max_prefix_tokens, "a prefix of {} tokens; between 1 and {} "
-        "are possible", count, options_.max_prefix_tokens);
+  check(count > 0 && count <= options_.max_prefix_tokens,
+        "a prefix of {} tokens; between 1 and {} "
+        "are possible",
+        count, options_.max_prefix_tokens);
   const Prefix prefix{place_prefix(), count, 1};
   for (int32_t begin = 0; begin < count; begin += options_.max_rows) {
     rows_.clear();
@@ -66,7 +71,8 @@ void LlamaGenerator::forward() {
   Step step{stream_, arena_, model_.dtype()};
   const int64_t R = int64_t(rows_.wanted.size());
   model_.forward(step, rows_, pool_,
-                 R > 0 ? Out(logits_.tensor({R, model_.config().vocabulary}, DType::f32)) : Out(none));
+                 R > 0 ? Out(logits_.tensor({R, model_.config().vocabulary}, DType::f32))
+                       : Out(none));
 }
 
 bool LlamaGenerator::start(Slot& slot, GenerationRequest request) {
@@ -81,15 +87,16 @@ bool LlamaGenerator::start(Slot& slot, GenerationRequest request) {
     return false;
   }
   if (slot.prefix >= 0) {
-    check(prefixes_.count(slot.prefix) > 0, "prefix {} was dropped before its request", slot.prefix);
+    check(prefixes_.count(slot.prefix) > 0, "prefix {} was dropped before its request",
+          slot.prefix);
     ++prefixes_[slot.prefix].users;
   }
   slot.busy = true;
   return true;
 }
 
-// The next rows of all busy slots, those of one prefix together; `sampled` gets the slots whose last
-// row is wanted. Every slot gets one row; prompts share what max_rows leaves.
+// The next rows of all busy slots, those of one prefix together; `sampled` gets the slots whose
+// last row is wanted. Every slot gets one row; prompts share what max_rows leaves.
 void LlamaGenerator::gather_rows(std::vector<Slot*>& order, std::vector<Slot*>& sampled) {
   std::stable_sort(order.begin(), order.end(),
                    [](const Slot* a, const Slot* b) { return a->prefix < b->prefix; });
@@ -102,7 +109,8 @@ void LlamaGenerator::gather_rows(std::vector<Slot*>& order, std::vector<Slot*>& 
     spare -= count - 1;
     const Prefix prefix = slot->prefix >= 0 ? prefixes_.at(slot->prefix) : Prefix{0, 0, 0};
     for (int64_t i = 0; i < count; ++i, ++slot->fed)
-      rows_.add(slot->tokens[slot->fed], prefix.begin, prefix.count, slot->begin, int32_t(slot->fed));
+      rows_.add(slot->tokens[slot->fed], prefix.begin, prefix.count, slot->begin,
+                int32_t(slot->fed));
     if (slot->fed == slot->tokens.size()) {
       rows_.wanted.push_back(int32_t(rows_.count() - 1));
       sampled.push_back(slot);
@@ -117,17 +125,19 @@ void LlamaGenerator::sample_rows(const std::vector<Slot*>& sampled) {
   uniforms_.clear();
   for (const Slot* slot : sampled)
     uniforms_.push_back(Random(options_.seed, RandomUse::token_sampling, slot->result.key,
-                               uint32_t(slot->result.tokens.size())).uniform());
+                               uint32_t(slot->result.tokens.size()))
+                            .uniform());
   sample(stream_, tensor_of(picked_.data(), {R}), tensor_of(log_probabilities_.data(), {R}),
-         logits_.tensor({R, model_.config().vocabulary}, DType::f32), tensor_of(uniforms_.data(), {R}),
-         {options_.temperature, options_.top_p});
+         logits_.tensor({R, model_.config().vocabulary}, DType::f32),
+         tensor_of(uniforms_.data(), {R}), {options_.temperature, options_.top_p});
 }
 
 // Takes one new token; true if the text goes on.
 bool LlamaGenerator::accept(Slot& slot, int32_t token, float log_probability) {
   ++tokens_generated_;
   slot.result.log_probability += double(log_probability);
-  const bool stop = size_t(token) < options_.stop_tokens.size() && options_.stop_tokens[size_t(token)];
+  const bool stop =
+      size_t(token) < options_.stop_tokens.size() && options_.stop_tokens[size_t(token)];
   if (stop) {
     slot.result.finish = Generation::Finish::stop;
     return false;
@@ -150,7 +160,8 @@ void LlamaGenerator::run(const std::function<std::optional<GenerationRequest>()>
       while (more && !slot.busy) {
         auto request = next();
         more = request.has_value();
-        if (more && !start(slot, std::move(*request)) && !done(std::move(slot.result))) return stop();
+        if (more && !start(slot, std::move(*request)) && !done(std::move(slot.result)))
+          return stop();
       }
     }
     busy.clear();
@@ -175,8 +186,10 @@ void LlamaGenerator::run(const std::function<std::optional<GenerationRequest>()>
 std::vector<float> LlamaGenerator::prompt_logits(const std::vector<int32_t>& tokens) {
   const int64_t V = model_.config().vocabulary;
   const auto count = int32_t(tokens.size());
-  check(count > 0 && count <= options_.max_own_tokens, "a prompt of {} tokens; between 1 and {} are "
-        "possible", count, options_.max_own_tokens);
+  check(count > 0 && count <= options_.max_own_tokens,
+        "a prompt of {} tokens; between 1 and {} are "
+        "possible",
+        count, options_.max_own_tokens);
   std::vector<float> all;
   for (int32_t begin = 0; begin < count; begin += options_.slots) {
     rows_.clear();

@@ -1,10 +1,10 @@
 // Generates from many prompts at once, for throughput.
 //
-// A prompt is a prefix, whose keys and values are computed once and shared by all requests that name
-// it, and the request's own tokens. A fixed number of slots decode; a finished slot takes the next
-// request at once, and the own tokens of new requests run through the model together with the decode
-// steps of the others. What a request yields depends on its key and the seed only, not on slots,
-// order or neighbours.
+// A prompt is a prefix, whose keys and values are computed once and shared by all requests that
+// name it, and the request's own tokens. A fixed number of slots decode; a finished slot takes the
+// next request at once, and the own tokens of new requests run through the model together with the
+// decode steps of the others. What a request yields depends on its key and the seed only, not on
+// slots, order or neighbours.
 #pragma once
 
 #include <functional>
@@ -18,8 +18,8 @@ namespace laclip {
 
 struct GeneratorOptions {
   int slots = 64;
-  int max_rows = 512;         // rows of one forward call: decode steps and prompt tokens
-  int max_own_tokens = 256;   // of a request: its own prompt tokens and the new ones
+  int max_rows = 512;        // rows of one forward call: decode steps and prompt tokens
+  int max_own_tokens = 256;  // of a request: its own prompt tokens and the new ones
   int max_prefix_tokens = 512;
   int max_new_tokens = 77;
   float temperature = 0, top_p = 1;
@@ -45,8 +45,8 @@ class LlamaGenerator {
  public:
   LlamaGenerator(const Llama& model, GeneratorOptions options);
 
-  // Computes a prefix and returns its number. It lives until drop_prefix() and the last request that
-  // uses it. Error if it is longer than max_prefix_tokens.
+  // Computes a prefix and returns its number. It lives until drop_prefix() and the last request
+  // that uses it. Error if it is longer than max_prefix_tokens.
   int add_prefix(const std::vector<int32_t>& tokens);
   void drop_prefix(int prefix);
 
@@ -68,7 +68,7 @@ class LlamaGenerator {
   };
   struct Slot {
     bool busy = false;
-    int32_t begin = 0;           // of its range in the pool
+    int32_t begin = 0;  // of its range in the pool
     int prefix = -1;
     std::vector<int32_t> tokens;  // own: prompt, then new ones
     size_t prompt = 0, fed = 0;   // tokens of the prompt; tokens that went through the model

@@ -14,17 +14,22 @@ namespace laclip {
 namespace {
 
 void check_finite(const Tensor& tensor, const std::string& name, const fs::path& path) {
-  check(all_finite(tensor), "{}: tensor '{}' holds NaN or infinity; the file is damaged or its "
-        "training diverged", path.string(), name);
+  check(all_finite(tensor),
+        "{}: tensor '{}' holds NaN or infinity; the file is damaged or its "
+        "training diverged",
+        path.string(), name);
 }
 
 std::unique_ptr<Llama> load_folder(const fs::path& path, DType dtype) {
   const fs::path config_file = path / "config.json";
-  check(fs::exists(config_file), "{}: config.json is missing in this folder; a Hugging Face LLaMA "
-        "folder is needed", path.string());
+  check(fs::exists(config_file),
+        "{}: config.json is missing in this folder; a Hugging Face LLaMA "
+        "folder is needed",
+        path.string());
   const WeightFiles weights(path);
-  auto model = std::make_unique<Llama>(
-      parse_llama_config(read_json(config_file), config_file.string()), dtype);
+  auto model =
+      std::make_unique<Llama>(parse_llama_config(read_json(config_file), config_file.string()),
+                              dtype);
   for (const Parameter& parameter : model->parameters().list()) {
     check(weights.contains(parameter.name), "{}: tensor '{}' is missing", path.string(),
           parameter.name);
@@ -51,9 +56,11 @@ class Reader {
   Reader(const MappedFile& file, size_t at) : file_(file), at_(at) {}
   Tensor next(Shape shape, const std::string& what) {
     const auto bytes = size_t(shape.elements()) * 4;
-    check(bytes <= file_.bytes().size() - at_, "{}: the file ends inside '{}' ({} of {} needed); it "
-          "is cut off", file_.path().string(), what,
-          format_bytes(double(file_.bytes().size() - at_)), format_bytes(double(bytes)));
+    check(bytes <= file_.bytes().size() - at_,
+          "{}: the file ends inside '{}' ({} of {} needed); it "
+          "is cut off",
+          file_.path().string(), what, format_bytes(double(file_.bytes().size() - at_)),
+          format_bytes(double(bytes)));
     const Tensor tensor{const_cast<std::byte*>(file_.bytes().data()) + at_, shape, DType::f32,
                         Device::cpu};
     at_ += bytes;
@@ -88,8 +95,10 @@ class Llama2cFile {
     version1_ = magic == kVersion1Magic;
     int32_t version = 0;
     if (version1_) std::memcpy(&version, bytes.data() + 4, 4);
-    check(!version1_ || version == 1, "{}: a llama2.c file of version {}; versions 0 and 1 (fp32) "
-          "are supported, export it with --version 1", path.string(), version);
+    check(!version1_ || version == 1,
+          "{}: a llama2.c file of version {}; versions 0 and 1 (fp32) "
+          "are supported, export it with --version 1",
+          path.string(), version);
     Llama2cHeader header;
     std::memcpy(&header, bytes.data() + (version1_ ? 8 : 0), sizeof header);
     uint8_t shared = 0;
@@ -108,9 +117,10 @@ class Llama2cFile {
                            c.heads > 0 && c.width % c.heads == 0 && c.mlp_width > 0 &&
                            c.mlp_width < (1 << 24) && c.vocabulary < (1 << 28) &&
                            c.max_length > 0 && c.max_length < (1 << 24);
-    check(plausible, "{}: neither a llama2.c model nor a Hugging Face folder (its header says width "
-          "{}, {} layers, {} heads, vocabulary {})", path.string(), c.width, c.layers, c.heads,
-          c.vocabulary);
+    check(plausible,
+          "{}: neither a llama2.c model nor a Hugging Face folder (its header says width "
+          "{}, {} layers, {} heads, vocabulary {})",
+          path.string(), c.width, c.layers, c.heads, c.vocabulary);
     c.head_size = c.width / c.heads;
     c.check_sizes(path.string());
   }
@@ -175,11 +185,11 @@ class Llama2cFile {
 }  // namespace
 
 std::unique_ptr<Llama> load_llama(const fs::path& path, DType dtype) {
-  check(fs::exists(path), "{}: there is no such model; give a Hugging Face folder or a llama2.c file",
-        path.string());
+  check(fs::exists(path),
+        "{}: there is no such model; give a Hugging Face folder or a llama2.c file", path.string());
   if (fs::is_directory(path)) return load_folder(path, dtype);
-  check(path.extension() != ".safetensors", "{}: give the folder of this file, with its config.json",
-        path.string());
+  check(path.extension() != ".safetensors",
+        "{}: give the folder of this file, with its config.json", path.string());
   Llama2cFile file(path);
   auto model = std::make_unique<Llama>(file.config, dtype);
   file.assign_to(*model);

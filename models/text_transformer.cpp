@@ -7,7 +7,9 @@
 
 namespace laclip {
 namespace {
-Tensor ints(const std::vector<int32_t>& list) { return tensor_of(list.data(), {int64_t(list.size())}); }
+Tensor ints(const std::vector<int32_t>& list) {
+  return tensor_of(list.data(), {int64_t(list.size())});
+}
 }  // namespace
 
 void TextBatch::add(const std::vector<int32_t>& caption) {
@@ -24,8 +26,8 @@ TextTransformer TextTransformer::declare(ParameterSet& parameters, const ClipCon
   const int64_t C = config.text.width;
   TextTransformer text;
   text.config = &config;
-  text.tokens = &laclip::declare(parameters, "token_embedding.weight", {config.vocabulary, C},
-                                 Normal{0.02f});
+  text.tokens =
+      &laclip::declare(parameters, "token_embedding.weight", {config.vocabulary, C}, Normal{0.02f});
   text.places = &laclip::declare(parameters, "positional_embedding", {config.context_length, C},
                                  Normal{0.01f});
   text.transformer = declare_transformer(parameters, "transformer", config.text, true,
@@ -36,7 +38,8 @@ TextTransformer TextTransformer::declare(ParameterSet& parameters, const ClipCon
   return text;
 }
 
-void TextTransformer::forward(Step& step, const TextBatch& batch, Out features, Saved* saved) const {
+void TextTransformer::forward(Step& step, const TextBatch& batch, Out features,
+                              Saved* saved) const {
   const int64_t N = batch.tokens(), B = batch.captions(), C = config->text.width;
   Saved s;
   s.batch = &batch;

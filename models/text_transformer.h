@@ -1,5 +1,5 @@
-// The text tower: a causal transformer over packed captions, without padding. What stands behind the
-// end-of-text token cannot influence it, so captions have their true lengths.
+// The text tower: a causal transformer over packed captions, without padding. What stands behind
+// the end-of-text token cannot influence it, so captions have their true lengths.
 //
 //   x = tokens[ids] + places[positions]      blocks      feature = ln_final(x_end) proj
 #pragma once

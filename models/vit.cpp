@@ -61,7 +61,8 @@ void Vit::forward(Step& step, In images, Out features, Saved* saved) const {
   const Tensor embedded = step.tensor({B * P, C});
   patches.forward(step, s.pixels, embedded);
   s.embedded = step.tensor({B * (P + 1), C});
-  class_token_forward(stream, s.embedded, embedded, cls->value.view({C}), places->value.view({P + 1, C}));
+  class_token_forward(stream, s.embedded, embedded, cls->value.view({C}),
+                      places->value.view({P + 1, C}));
   s.x = s.embedded;
   if (ln_pre.gamma) {
     s.x = step.tensor(s.embedded.shape);

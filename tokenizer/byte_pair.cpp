@@ -72,7 +72,8 @@ std::vector<std::string> train_byte_pairs(const std::vector<std::string>& captio
       for (size_t i = 0; i + 1 < parts.size(); ++i) change({parts[i], parts[i + 1]}, -count, w);
       std::vector<int32_t> merged;
       for (size_t i = 0; i < parts.size(); ++i) {
-        const bool here = i + 1 < parts.size() && parts[i] == best.first && parts[i + 1] == best.second;
+        const bool here =
+            i + 1 < parts.size() && parts[i] == best.first && parts[i + 1] == best.second;
         merged.push_back(here ? id : parts[i]);
         i += here;
       }

@@ -10,10 +10,11 @@ namespace {
 
 // The byte that shows as `c` when read as Windows-1252 (undefined bytes as Latin-1), or -1.
 int windows_1252_byte(char32_t c) {
-  static constexpr char32_t kHigh[32] = {
-      0x20ac, 0x81,   0x201a, 0x192,  0x201e, 0x2026, 0x2020, 0x2021, 0x2c6,  0x2030, 0x160,
-      0x2039, 0x152,  0x8d,   0x17d,  0x8f,   0x90,   0x2018, 0x2019, 0x201c, 0x201d, 0x2022,
-      0x2013, 0x2014, 0x2dc,  0x2122, 0x161,  0x203a, 0x153,  0x9d,   0x17e,  0x178};
+  static constexpr char32_t kHigh[32] = {0x20ac, 0x81,   0x201a, 0x192,  0x201e, 0x2026, 0x2020,
+                                         0x2021, 0x2c6,  0x2030, 0x160,  0x2039, 0x152,  0x8d,
+                                         0x17d,  0x8f,   0x90,   0x2018, 0x2019, 0x201c, 0x201d,
+                                         0x2022, 0x2013, 0x2014, 0x2dc,  0x2122, 0x161,  0x203a,
+                                         0x153,  0x9d,   0x17e,  0x178};
   if (c >= 0xa0 && c <= 0xff) return int(c);
   for (int i = 0; i < 32; ++i)
     if (kHigh[i] == c || c == char32_t(0x80 + i)) return 0x80 + i;
@@ -61,31 +62,72 @@ size_t terminal_escape(const std::u32string& text, size_t at) {
 
 void append_fixed(std::u32string& out, char32_t c) {
   switch (c) {
-    case 0x2018: case 0x2019: case 0x201a: case 0x201b: case 0x02bc: out += U'\''; return;
-    case 0x201c: case 0x201d: case 0x201e: case 0x201f: out += U'"'; return;
-    case 0x0132: out += U"IJ"; return;
-    case 0x0133: out += U"ij"; return;
-    case 0xfb00: out += U"ff"; return;
-    case 0xfb01: out += U"fi"; return;
-    case 0xfb02: out += U"fl"; return;
-    case 0xfb03: out += U"ffi"; return;
-    case 0xfb04: out += U"ffl"; return;
-    case 0xfb05: out += U"\u017ft"; return;
-    case 0xfb06: out += U"st"; return;
-    case 0x2028: case 0x2029: case 0x85: out += U'\n'; return;
-    case 0x3000: out += U' '; return;
-    default: break;
+    case 0x2018:
+    case 0x2019:
+    case 0x201a:
+    case 0x201b:
+    case 0x02bc:
+      out += U'\'';
+      return;
+    case 0x201c:
+    case 0x201d:
+    case 0x201e:
+    case 0x201f:
+      out += U'"';
+      return;
+    case 0x0132:
+      out += U"IJ";
+      return;
+    case 0x0133:
+      out += U"ij";
+      return;
+    case 0xfb00:
+      out += U"ff";
+      return;
+    case 0xfb01:
+      out += U"fi";
+      return;
+    case 0xfb02:
+      out += U"fl";
+      return;
+    case 0xfb03:
+      out += U"ffi";
+      return;
+    case 0xfb04:
+      out += U"ffl";
+      return;
+    case 0xfb05:
+      out += U"\u017ft";
+      return;
+    case 0xfb06:
+      out += U"st";
+      return;
+    case 0x2028:
+    case 0x2029:
+    case 0x85:
+      out += U'\n';
+      return;
+    case 0x3000:
+      out += U' ';
+      return;
+    default:
+      break;
   }
-  if (c >= 0xff01 && c <= 0xff5e) out += c - 0xff01 + 0x21;  // full-width ASCII
-  else if (c >= 0xff61 && c <= 0xffee) out += half_width_form(c);
-  else if (!is_removed(c)) out += c;
+  if (c >= 0xff01 && c <= 0xff5e)
+    out += c - 0xff01 + 0x21;  // full-width ASCII
+  else if (c >= 0xff61 && c <= 0xffee)
+    out += half_width_form(c);
+  else if (!is_removed(c))
+    out += c;
 }
 
 std::u32string fix_characters(const std::u32string& text) {
   std::u32string out;
   for (size_t at = 0; at < text.size();) {
-    if (const size_t escape = terminal_escape(text, at)) at += escape;
-    else append_fixed(out, text[at++]);
+    if (const size_t escape = terminal_escape(text, at))
+      at += escape;
+    else
+      append_fixed(out, text[at++]);
   }
   return out;
 }
@@ -93,8 +135,10 @@ std::u32string fix_characters(const std::u32string& text) {
 std::u32string collapse_spaces(const std::u32string& text) {
   std::u32string out;
   for (char32_t c : text) {
-    if (!is_space(c)) out += c;
-    else if (!out.empty() && out.back() != U' ') out += U' ';
+    if (!is_space(c))
+      out += c;
+    else if (!out.empty() && out.back() != U' ')
+      out += U' ';
   }
   if (!out.empty() && out.back() == U' ') out.pop_back();
   return out;

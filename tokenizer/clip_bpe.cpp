@@ -39,7 +39,9 @@ std::string read_vocabulary(const fs::path& path) {
   return text;
 }
 
-uint64_t pair_key(int32_t left, int32_t right) { return uint64_t(uint32_t(left)) << 32 | uint32_t(right); }
+uint64_t pair_key(int32_t left, int32_t right) {
+  return uint64_t(uint32_t(left)) << 32 | uint32_t(right);
+}
 
 }  // namespace
 
@@ -86,8 +88,10 @@ ClipTokenizer::ClipTokenizer(const fs::path& path) {
           "{}:{}: '{}' is not a merge of two symbols; is this a CLIP vocabulary?", path.string(),
           line_number, line.substr(0, 40));
     const auto left = ids.find(line.substr(0, space)), right = ids.find(line.substr(space + 1));
-    check(left != ids.end() && right != ids.end(), "{}:{}: a part of the merge '{}' is not known yet; "
-          "the file is damaged", path.string(), line_number, line.substr(0, 40));
+    check(left != ids.end() && right != ids.end(),
+          "{}:{}: a part of the merge '{}' is not known yet; "
+          "the file is damaged",
+          path.string(), line_number, line.substr(0, 40));
     const auto id = int32_t(bytes_of_.size());
     merges_.emplace(pair_key(left->second, right->second), id);
     bytes_of_.push_back(bytes_of_[size_t(left->second)] + bytes_of_[size_t(right->second)]);
@@ -117,9 +121,12 @@ std::vector<std::string> split_words(std::string_view cleaned) {
         }
       }
     }
-    if (end == at && is_letter(text[at])) while (end < text.size() && is_letter(text[end])) ++end;
-    else if (end == at && is_number(text[at])) ++end;
-    else if (end == at) while (end < text.size() && other(text[end])) ++end;
+    if (end == at && is_letter(text[at]))
+      while (end < text.size() && is_letter(text[end])) ++end;
+    else if (end == at && is_number(text[at]))
+      ++end;
+    else if (end == at)
+      while (end < text.size() && other(text[end])) ++end;
     words.push_back(encode_utf8(std::u32string_view(text).substr(at, end - at)));
     at = end;
   }
@@ -139,10 +146,12 @@ void ClipTokenizer::encode_word(const std::string& word, std::vector<int32_t>& i
     if (best == INT32_MAX) break;
     size_t out = 0;
     for (size_t i = 0; i < parts.size(); ++i, ++out) {  // all occurrences, from the left
-      const auto found = i + 1 < parts.size() ? merges_.find(pair_key(parts[i], parts[i + 1]))
-                                              : merges_.end();
-      if (found != merges_.end() && found->second == best) parts[out] = best, ++i;
-      else parts[out] = parts[i];
+      const auto found =
+          i + 1 < parts.size() ? merges_.find(pair_key(parts[i], parts[i + 1])) : merges_.end();
+      if (found != merges_.end() && found->second == best)
+        parts[out] = best, ++i;
+      else
+        parts[out] = parts[i];
     }
     parts.resize(out);
   }
@@ -168,7 +177,8 @@ std::vector<int32_t> ClipTokenizer::encode(std::string_view text) const {
   return ids;
 }
 
-std::vector<int32_t> ClipTokenizer::encode_for_clip(std::string_view text, int context_length) const {
+std::vector<int32_t> ClipTokenizer::encode_for_clip(std::string_view text,
+                                                    int context_length) const {
   std::vector<int32_t> ids{*begin_token()};
   const auto words = encode(text);
   ids.insert(ids.end(), words.begin(), words.end());
@@ -183,7 +193,8 @@ std::vector<int32_t> ClipTokenizer::encode_for_clip(std::string_view text, int c
 std::string ClipTokenizer::decode(const std::vector<int32_t>& ids) const {
   std::string text;
   for (int32_t id : ids) {
-    check(id >= 0 && id < vocabulary(), "token {} is outside the vocabulary of {}", id, vocabulary());
+    check(id >= 0 && id < vocabulary(), "token {} is outside the vocabulary of {}", id,
+          vocabulary());
     if (size_t(id) >= bytes_of_.size()) continue;
     text += bytes_of_[size_t(id)];
     if (ends_word_[size_t(id)]) text += ' ';

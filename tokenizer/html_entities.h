@@ -1,5 +1,5 @@
-// HTML character references (&amp; &eacute; &#8217; &#x2019;), as Python's html.unescape reads them,
-// with the 252 names of HTML 4. A name of Latin-1 also counts without its semicolon.
+// HTML character references (&amp; &eacute; &#8217; &#x2019;), as Python's html.unescape reads
+// them, with the 252 names of HTML 4. A name of Latin-1 also counts without its semicolon.
 #pragma once
 
 #include <string>

@@ -17,7 +17,8 @@ size_t code_point_length(unsigned char first) {
 
 }  // namespace
 
-std::optional<std::vector<Llama2cTokenizer::Piece>> Llama2cTokenizer::parse(std::string_view content) {
+std::optional<std::vector<Llama2cTokenizer::Piece>> Llama2cTokenizer::parse(
+    std::string_view content) {
   std::vector<Piece> pieces;
   uint32_t longest;
   if (content.size() < 4) return std::nullopt;
@@ -60,7 +61,8 @@ std::vector<int32_t> Llama2cTokenizer::encode(std::string_view input) const {
   for (size_t at = 0; at < text.size();) {
     const size_t length = std::min(code_point_length(uint8_t(text[at])), text.size() - at);
     const auto found = ids_.find(text.substr(at, length));
-    if (found != ids_.end()) push(found->second);
+    if (found != ids_.end())
+      push(found->second);
     else
       for (size_t i = 0; i < length; ++i) push(kFirstByte + uint8_t(text[at + i]));
     at += length;
@@ -89,7 +91,8 @@ std::vector<int32_t> Llama2cTokenizer::encode(std::string_view input) const {
     const Merge merge = merges.top();
     merges.pop();
     Symbol &left = symbols[size_t(merge.left)], &right = symbols[size_t(merge.right)];
-    if (left.id != merge.left_id || right.id != merge.right_id || left.next != merge.right) continue;
+    if (left.id != merge.left_id || right.id != merge.right_id || left.next != merge.right)
+      continue;
     left.id = merge.id;
     left.next = right.next;
     right.id = -1;
@@ -105,10 +108,13 @@ std::vector<int32_t> Llama2cTokenizer::encode(std::string_view input) const {
 std::string Llama2cTokenizer::decode(const std::vector<int32_t>& ids) const {
   std::string text;
   for (int32_t id : ids) {
-    check(id >= 0 && id < vocabulary(), "token {} is outside the vocabulary of {}", id, vocabulary());
+    check(id >= 0 && id < vocabulary(), "token {} is outside the vocabulary of {}", id,
+          vocabulary());
     if (id < kFirstByte) continue;
-    if (id < kFirstByte + 256) text += char(id - kFirstByte);
-    else text += pieces_[size_t(id)].text;
+    if (id < kFirstByte + 256)
+      text += char(id - kFirstByte);
+    else
+      text += pieces_[size_t(id)].text;
   }
   if (text.starts_with(' ')) text.erase(0, 1);  // the space that encode puts before
   return text;

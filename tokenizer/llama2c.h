@@ -1,6 +1,7 @@
 // llama2.c's tokenizer.bin: u32 longest piece, then for each token float score, u32 length, bytes.
 // A SentencePiece BPE: the text with a space before it is cut into code points (unknown ones into
-// bytes, ids 3..258), then neighbours whose joint piece has the best score are merged, leftmost first.
+// bytes, ids 3..258), then neighbours whose joint piece has the best score are merged, leftmost
+// first.
 #pragma once
 
 #include <unordered_map>

@@ -9,8 +9,8 @@ namespace laclip {
 SentencePieceTokenizer::SentencePieceTokenizer(const fs::path& path)
     : processor_(std::make_unique<sentencepiece::SentencePieceProcessor>()) {
   const auto status = processor_->LoadFromSerializedProto(read_text(path));
-  check(status.ok(), "{}: not a tokenizer that is known here (SentencePiece says: {})", path.string(),
-        status.message());
+  check(status.ok(), "{}: not a tokenizer that is known here (SentencePiece says: {})",
+        path.string(), status.message());
 }
 SentencePieceTokenizer::~SentencePieceTokenizer() = default;
 

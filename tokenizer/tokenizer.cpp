@@ -15,7 +15,8 @@ std::string Tokenizer::decode_continuation(const std::vector<int32_t>& context,
   std::vector<int32_t> all = context;
   all.insert(all.end(), added.begin(), added.end());
   const std::string before = decode(context), text = decode(all);
-  // A context that ends inside a UTF-8 sequence decodes differently alone; then cut where they part.
+  // A context that ends inside a UTF-8 sequence decodes differently alone; then cut where they
+  // part.
   const auto parting = std::mismatch(before.begin(), before.end(), text.begin(), text.end()).second;
   return {parting, text.end()};
 }
@@ -34,12 +35,17 @@ std::unique_ptr<Tokenizer> load_tokenizer(const fs::path& path) {
   if (text.starts_with("\x1f\x8b") || text.starts_with("#version") ||
       text.starts_with("\"bpe_simple_vocab"))
     return std::make_unique<ClipTokenizer>(path);
-  check(text[0] != '{', "{}: a JSON tokenizer (tokenizer.json, vocab.json) is not supported; give "
-        "tokenizer.model, a llama2.c tokenizer.bin, or CLIP's merges", path.string());
+  check(text[0] != '{',
+        "{}: a JSON tokenizer (tokenizer.json, vocab.json) is not supported; give "
+        "tokenizer.model, a llama2.c tokenizer.bin, or CLIP's merges",
+        path.string());
   if (Llama2cTokenizer::recognises(text)) return std::make_unique<Llama2cTokenizer>(path);
-  const bool tiktoken = text.size() > 8 && text.substr(0, 512).find(" 0\n") != std::string_view::npos;
-  check(!tiktoken, "{}: a tiktoken vocabulary (LLaMA 3) is not supported; use a LLaMA 1 or 2 model "
-        "with its SentencePiece tokenizer.model", path.string());
+  const bool tiktoken =
+      text.size() > 8 && text.substr(0, 512).find(" 0\n") != std::string_view::npos;
+  check(!tiktoken,
+        "{}: a tiktoken vocabulary (LLaMA 3) is not supported; use a LLaMA 1 or 2 model "
+        "with its SentencePiece tokenizer.model",
+        path.string());
   return std::make_unique<SentencePieceTokenizer>(path);
 }
 

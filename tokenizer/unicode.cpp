@@ -11,8 +11,9 @@ std::u32string decode_utf8(std::string_view text) {
   out.reserve(text.size());
   for (size_t at = 0; at < text.size();) {
     utf8proc_int32_t c = -1;
-    const auto length = utf8proc_iterate(reinterpret_cast<const utf8proc_uint8_t*>(text.data()) + at,
-                                         utf8proc_ssize_t(text.size() - at), &c);
+    const auto length =
+        utf8proc_iterate(reinterpret_cast<const utf8proc_uint8_t*>(text.data()) + at,
+                         utf8proc_ssize_t(text.size() - at), &c);
     out += length > 0 ? char32_t(c) : U'\uFFFD';
     at += length > 0 ? size_t(length) : 1;
   }
@@ -72,9 +73,9 @@ std::u32string to_lower(std::u32string_view text) {
 
 char32_t half_width_form(char32_t c) {
   utf8proc_int32_t mapped[4];
-  const auto length = utf8proc_decompose_char(utf8proc_int32_t(c), mapped, 4,
-                                              utf8proc_option_t(UTF8PROC_DECOMPOSE | UTF8PROC_COMPAT),
-                                              nullptr);
+  const auto length =
+      utf8proc_decompose_char(utf8proc_int32_t(c), mapped, 4,
+                              utf8proc_option_t(UTF8PROC_DECOMPOSE | UTF8PROC_COMPAT), nullptr);
   return length == 1 ? char32_t(mapped[0]) : c;
 }
 

@@ -32,7 +32,8 @@ double median(std::vector<double> values) {
 // Multiply-adds of one forward pass, times two: the matrices, and the scores and sums of attention.
 double tower_flops(const TowerConfig& t, double rows, double length, bool causal) {
   const double C = double(t.width), F = double(t.mlp_width), L = double(t.layers);
-  const double matrices = rows * (4 * C * C + 2 * C * F), attention = rows * length * 2 * C * (causal ? 0.5 : 1);
+  const double matrices = rows * (4 * C * C + 2 * C * F),
+               attention = rows * length * 2 * C * (causal ? 0.5 : 1);
   return 2 * L * (matrices + attention);
 }
 
@@ -52,11 +53,13 @@ Json bench_step(const BenchOptions& o) {
     batch.captions.push_back(caption);
   }
   const double T = double(batch.captions[0].size()), P = double(config.patches() + 1);
-  const double patches = 2 * double(B) * double(config.patches()) * 3 * double(config.patch * config.patch) * double(config.vision.width);
-  // Backward takes the gradient of the inputs and of the weights: twice the forward pass; the patches
-  // need that of the weights only.
+  const double patches = 2 * double(B) * double(config.patches()) * 3 *
+                         double(config.patch * config.patch) * double(config.vision.width);
+  // Backward takes the gradient of the inputs and of the weights: twice the forward pass; the
+  // patches need that of the weights only.
   const double flops = 3 * (tower_flops(config.vision, double(B) * P, P, false) +
-                            tower_flops(config.text, double(B) * T, T, true)) + 2 * patches;
+                            tower_flops(config.text, double(B) * T, T, true)) +
+                       2 * patches;
   std::vector<double> seconds;
   OpProfile profile;
   for (int i = -1; i < o.repeats; ++i) {
@@ -69,13 +72,24 @@ Json bench_step(const BenchOptions& o) {
   }
   const double peak = peak_gflops(type), rate = flops / median(seconds) / 1e9;
   for (const auto& [name, entry] : profile.ops)
-    log_info("{:28} {:6} calls {:9.1f} ms a step", name, entry.calls / o.repeats, 1e3 * entry.seconds / o.repeats);
-  log_info("{} training step, batch {}, {}-token captions, {}: {:.0f} ms, {:.1f} pairs/s, {:.0f} GFLOP/s = "
-           "{:.0f} % of {:.0f}", o.model, B, T, o.precision, 1e3 * median(seconds), double(B) / median(seconds),
-           rate, 100 * rate / peak, peak);
-  return {{"bench", "clip_step"}, {"model", o.model}, {"precision", o.precision}, {"batch", B}, {"text_tokens", T},
-          {"seconds", median(seconds)}, {"pairs_per_second", double(B) / median(seconds)},
-          {"gflops", rate}, {"peak_gflops", peak}, {"fraction", rate / peak}};
+    log_info("{:28} {:6} calls {:9.1f} ms a step", name, entry.calls / o.repeats,
+             1e3 * entry.seconds / o.repeats);
+  log_info(
+      "{} training step, batch {}, {}-token captions, {}: {:.0f} ms, {:.1f} pairs/s, {:.0f} "
+      "GFLOP/s = "
+      "{:.0f} % of {:.0f}",
+      o.model, B, T, o.precision, 1e3 * median(seconds), double(B) / median(seconds), rate,
+      100 * rate / peak, peak);
+  return {{"bench", "clip_step"},
+          {"model", o.model},
+          {"precision", o.precision},
+          {"batch", B},
+          {"text_tokens", T},
+          {"seconds", median(seconds)},
+          {"pairs_per_second", double(B) / median(seconds)},
+          {"gflops", rate},
+          {"peak_gflops", peak},
+          {"fraction", rate / peak}};
 }
 
 // Decoding alone: all slots are busy, each with a shared prefix and some own tokens.
@@ -110,8 +124,8 @@ Json bench_decode(const BenchOptions& o) {
   const Timer prefill_timer;
   const int number = generator.add_prefix(prefix);
   const double prefill = prefill_timer.seconds();
-  // The first forward calls take the queries; the rest decode one token of each slot. A run of kNew + 8
-  // more tokens is compared with one of 8, so that the difference is decoding alone.
+  // The first forward calls take the queries; the rest decode one token of each slot. A run of kNew
+  // + 8 more tokens is compared with one of 8, so that the difference is decoding alone.
   auto timed = [&](int new_tokens) {
     GeneratorOptions timed_options = options;
     timed_options.max_new_tokens = new_tokens;
@@ -134,24 +148,34 @@ Json bench_decode(const BenchOptions& o) {
     seconds.push_back((timed(kNew) - few) / (kNew - 4));
   }
   const double step = median(seconds), C = double(c.width);
-  const double matrices = double(c.layers) * (C * double(c.qkv_width()) + C * C + 3 * C * double(c.mlp_width)) +
-                          C * double(c.vocabulary);
+  const double matrices =
+      double(c.layers) * (C * double(c.qkv_width()) + C * C + 3 * C * double(c.mlp_width)) +
+      C * double(c.vocabulary);
   const double attention = double(c.layers) * 2 * C * (kPrefix + kQuery + kNew / 2.0);
   const double flops = 2 * double(rows) * (matrices + attention);
   const double peak = peak_gflops(DType::bf16), rate = flops / step / 1e9;
-  log_info("LLaMA 1.1B shape, bf16, {} slots, prefix {}: {:.0f} ms a decode step, {:.0f} tokens/s, {:.0f} GFLOP/s = "
-           "{:.0f} % of {:.0f}; prefix in {:.2f} s", rows, kPrefix, 1e3 * step, double(rows) / step, rate,
-           100 * rate / peak, peak, prefill);
-  return {{"bench", "llama_decode"}, {"slots", rows}, {"prefix", kPrefix}, {"seconds_per_step", step},
-          {"tokens_per_second", double(rows) / step}, {"gflops", rate}, {"peak_gflops", peak},
+  log_info(
+      "LLaMA 1.1B shape, bf16, {} slots, prefix {}: {:.0f} ms a decode step, {:.0f} tokens/s, "
+      "{:.0f} GFLOP/s = "
+      "{:.0f} % of {:.0f}; prefix in {:.2f} s",
+      rows, kPrefix, 1e3 * step, double(rows) / step, rate, 100 * rate / peak, peak, prefill);
+  return {{"bench", "llama_decode"},
+          {"slots", rows},
+          {"prefix", kPrefix},
+          {"seconds_per_step", step},
+          {"tokens_per_second", double(rows) / step},
+          {"gflops", rate},
+          {"peak_gflops", peak},
           {"fraction", rate / peak}};
 }
 
 void bench(const BenchOptions& o) {
   Json rows = Json::array();
   if (o.what == "all" || o.what == "ceilings") {
-    rows.push_back({{"bench", "ceilings"}, {"fp32_gflops", peak_gflops(DType::f32)},
-                    {"bf16_gflops", peak_gflops(DType::bf16)}, {"read_gbs", read_bandwidth_gbs()}});
+    rows.push_back({{"bench", "ceilings"},
+                    {"fp32_gflops", peak_gflops(DType::f32)},
+                    {"bf16_gflops", peak_gflops(DType::bf16)},
+                    {"read_gbs", read_bandwidth_gbs()}});
   }
   if (o.what == "all" || o.what == "step") rows.push_back(bench_step(o));
   if (o.what == "all" || o.what == "decode") rows.push_back(bench_decode(o));
@@ -164,13 +188,19 @@ void bench(const BenchOptions& o) {
 }  // namespace
 
 void add_bench_command(CLI::App& root) {
-  CLI::App* command = add_command(root, "bench", "speed, as fractions of the machine's ceilings measured in the same run");
+  CLI::App* command =
+      add_command(root, "bench",
+                  "speed, as fractions of the machine's ceilings measured in the same run");
   auto o = std::make_shared<BenchOptions>();
-  command->add_option("what", o->what, "what to measure")->check(CLI::IsMember({"all", "ceilings", "step", "decode"}));
+  command->add_option("what", o->what, "what to measure")
+      ->check(CLI::IsMember({"all", "ceilings", "step", "decode"}));
   command->add_option("--model", o->model, "CLIP of the training step");
-  command->add_option("--precision", o->precision, "of the training step")->check(CLI::IsMember({"fp32", "bf16"}));
-  command->add_option("-b,--batch-size", o->batch_size, "of the training step")->check(CLI::PositiveNumber);
-  command->add_option("--text-length", o->text_length, "tokens of a caption")->check(CLI::PositiveNumber);
+  command->add_option("--precision", o->precision, "of the training step")
+      ->check(CLI::IsMember({"fp32", "bf16"}));
+  command->add_option("-b,--batch-size", o->batch_size, "of the training step")
+      ->check(CLI::PositiveNumber);
+  command->add_option("--text-length", o->text_length, "tokens of a caption")
+      ->check(CLI::PositiveNumber);
   command->add_option("--slots", o->slots, "of decoding")->check(CLI::PositiveNumber);
   command->add_option("--repeats", o->repeats, "the median counts")->check(CLI::PositiveNumber);
   command->add_flag("--profile", o->profile, "time of each op of the step");

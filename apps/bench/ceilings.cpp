@@ -28,7 +28,8 @@ constexpr int kLanes = 4;
 #endif
 using Vector = float __attribute__((vector_size(kLanes * sizeof(float))));
 
-// Runs `step` on kRegisters sums; the indices are constants, so that each sum stays in its register.
+// Runs `step` on kRegisters sums; the indices are constants, so that each sum stays in its
+// register.
 template <class Value, class Step, size_t... I>
 void run_loops(int64_t loops, Value start, Step&& step, std::index_sequence<I...>) {
   Value sums[] = {(void(I), start)...};
@@ -41,20 +42,26 @@ double fp32_operations() {
   Vector a, b;
   for (int i = 0; i < kLanes; ++i) a[i] = 1, b[i] = 0;
   asm volatile("" : "+x"(a), "+x"(b));  // values that the compiler knows nothing about
-  run_loops(kLoops, a, [&](Vector& sum) {
-    sum = sum * a + b;             // the sum is a factor, so that no product can leave the loop
-    asm volatile("" : "+x"(sum));  // a step that the compiler may not merge with the next
-  }, std::make_index_sequence<kRegisters>());
+  run_loops(
+      kLoops, a,
+      [&](Vector& sum) {
+        sum = sum * a + b;             // the sum is a factor, so that no product can leave the loop
+        asm volatile("" : "+x"(sum));  // a step that the compiler may not merge with the next
+      },
+      std::make_index_sequence<kRegisters>());
   return double(kLoops) * kRegisters * kLanes * 2;
 }
 
 #if defined(__AVX512BF16__)
 double bf16_operations() {
   const auto ones = reinterpret_cast<__m512bh>(_mm512_set1_epi32(0x3f803f80));
-  run_loops(kLoops, _mm512_set1_ps(1), [&](__m512& sum) {
-    sum = _mm512_dpbf16_ps(sum, ones, ones);
-    asm volatile("" : "+v"(sum));
-  }, std::make_index_sequence<kRegisters>());
+  run_loops(
+      kLoops, _mm512_set1_ps(1),
+      [&](__m512& sum) {
+        sum = _mm512_dpbf16_ps(sum, ones, ones);
+        asm volatile("" : "+v"(sum));
+      },
+      std::make_index_sequence<kRegisters>());
   return double(kLoops) * kRegisters * 32 * 2;
 }
 #else
@@ -80,7 +87,10 @@ double best_rate(Work&& work) {
 }  // namespace
 
 double peak_gflops(DType type) {
-  return best_rate([&](unsigned) { return type == DType::bf16 ? bf16_operations() : fp32_operations(); }) / 1e9;
+  return best_rate([&](unsigned) {
+           return type == DType::bf16 ? bf16_operations() : fp32_operations();
+         }) /
+         1e9;
 }
 
 double read_bandwidth_gbs() {
@@ -88,17 +98,18 @@ double read_bandwidth_gbs() {
   const unsigned cores = std::max(1u, std::thread::hardware_concurrency());
   volatile float sink = 0;
   return best_rate([&](unsigned t) {
-    const size_t begin = data.size() * t / cores, end = data.size() * (t + 1) / cores;
-    Vector sums[4] = {};
-    for (size_t i = begin; i + 64 <= end; i += 64)
-      for (size_t v = 0; v < 4; ++v) {
-        Vector x;
-        std::memcpy(&x, data.data() + i + 16 * v, sizeof x);
-        sums[v] += x;
-      }
-    sink = sink + (sums[0] + sums[1] + sums[2] + sums[3])[0];
-    return double((end - begin) * sizeof(float));
-  }) / 1e9;
+           const size_t begin = data.size() * t / cores, end = data.size() * (t + 1) / cores;
+           Vector sums[4] = {};
+           for (size_t i = begin; i + 64 <= end; i += 64)
+             for (size_t v = 0; v < 4; ++v) {
+               Vector x;
+               std::memcpy(&x, data.data() + i + 16 * v, sizeof x);
+               sums[v] += x;
+             }
+           sink = sink + (sums[0] + sums[1] + sums[2] + sums[3])[0];
+           return double((end - begin) * sizeof(float));
+         }) /
+         1e9;
 }
 
 }  // namespace laclip

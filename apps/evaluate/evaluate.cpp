@@ -21,7 +21,8 @@ struct EvaluateOptions {
 void evaluate(const EvaluateOptions& o) {
   if (o.sets.images.empty() && o.sets.pairs.empty())
     fail_usage("nothing to evaluate: give --images with --classnames, or --pairs");
-  if (!o.sets.images.empty() && o.sets.classnames.empty()) fail_usage("--images needs --classnames");
+  if (!o.sets.images.empty() && o.sets.classnames.empty())
+    fail_usage("--images needs --classnames");
   const auto tokenizer = open_clip_tokenizer(o.tokenizer);
   const auto model = load_clip(o.checkpoint, parse_precision(o.precision));
   check_vocabulary(*model, *tokenizer, o.tokenizer);
@@ -30,8 +31,10 @@ void evaluate(const EvaluateOptions& o) {
   std::string lines;
   for (const auto& [task, values] : metrics.items()) {
     const std::string& data = task == "zeroshot_retrieval" ? o.sets.pairs : o.sets.images;
-    lines += Json{{"dataset", data}, {"model", o.checkpoint}, {"pretrained", o.checkpoint}, {"task", task},
-                  {"metrics", values}, {"language", "en"}}.dump() + "\n";
+    lines += Json{{"dataset", data}, {"model", o.checkpoint}, {"pretrained", o.checkpoint},
+                  {"task", task},    {"metrics", values},     {"language", "en"}}
+                 .dump() +
+             "\n";
   }
   fmt::print("{}", lines);
   if (!o.output.empty()) write_atomically(o.output, lines);
@@ -40,17 +43,24 @@ void evaluate(const EvaluateOptions& o) {
 }  // namespace
 
 void add_evaluate_command(CLI::App& root) {
-  CLI::App* command = add_command(root, "evaluate", "zero-shot classification and retrieval of a checkpoint");
+  CLI::App* command =
+      add_command(root, "evaluate", "zero-shot classification and retrieval of a checkpoint");
   auto o = std::make_shared<EvaluateOptions>();
   command->add_option("--checkpoint,--ckpt-path", o->checkpoint, "checkpoint folder")->required();
-  command->add_option("--tokenizer", o->tokenizer, "CLIP vocabulary that the model was trained with")->required();
+  command
+      ->add_option("--tokenizer", o->tokenizer, "CLIP vocabulary that the model was trained with")
+      ->required();
   command->add_option("--images,--imagenet-root", o->sets.images, "class folders of images");
-  command->add_option("--classnames", o->sets.classnames, "class names (JSON list, or object by folder)");
-  command->add_option("--templates", o->sets.templates, "prompt templates (JSON list); default: a photo of a {}.");
+  command->add_option("--classnames", o->sets.classnames,
+                      "class names (JSON list, or object by folder)");
+  command->add_option("--templates", o->sets.templates,
+                      "prompt templates (JSON list); default: a photo of a {}.");
   command->add_option("--pairs", o->sets.pairs, "image-text pairs (JSONL) for retrieval");
   command->add_option("--limit", o->sets.limit, "classify so many images, spread evenly (0 = all)");
-  command->add_option("-j,--workers", o->threads, "threads that decode images")->check(CLI::Range(1, 1024));
-  command->add_option("--precision", o->precision, "fp32 or bf16")->check(CLI::IsMember({"fp32", "bf16"}));
+  command->add_option("-j,--workers", o->threads, "threads that decode images")
+      ->check(CLI::Range(1, 1024));
+  command->add_option("--precision", o->precision, "fp32 or bf16")
+      ->check(CLI::IsMember({"fp32", "bf16"}));
   command->add_option("-o,--output", o->output, "also write the result to this file");
   command->callback([o] { evaluate(*o); });
 }

@@ -45,7 +45,8 @@ class Evaluator {
 
  private:
   // One unit vector a class: the mean of its prompts' features, over synonyms and templates.
-  std::vector<float> class_weights(const ClassNames& names, const std::vector<std::string>& templates);
+  std::vector<float> class_weights(const ClassNames& names,
+                                   const std::vector<std::string>& templates);
 
   const Clip& model_;
   const ClipTokenizer& tokenizer_;
@@ -97,8 +98,8 @@ Json Evaluator::classify(const EvaluationSets& sets) {
   for_each_block(paths, [&](size_t begin, const std::vector<float>& features) {
     const int64_t count = int64_t(features.size()) / E;
     std::vector<float> scores(size_t(count * C));
-    linear_forward(stream, tensor_of(scores.data(), {count, C}), tensor_of(features.data(), {count, E}),
-                   tensor_of(weights.data(), {C, E}), none);
+    linear_forward(stream, tensor_of(scores.data(), {count, C}),
+                   tensor_of(features.data(), {count, E}), tensor_of(weights.data(), {C, E}), none);
     for (int64_t i = 0; i < count; ++i)
       counter.add(std::span(scores).subspan(size_t(i * C), size_t(C)), labels[begin + size_t(i)]);
   });
@@ -117,7 +118,8 @@ Json Evaluator::retrieve(const EvaluationSets& sets) {
     images.insert(images.end(), features.begin(), features.end());
   });
   const auto texts = encode_texts(pairs.texts);
-  Json result = retrieval_recall(images, texts, model_.config().embed, pairs.image_of_text).result();
+  Json result =
+      retrieval_recall(images, texts, model_.config().embed, pairs.image_of_text).result();
   result["images"] = pairs.images.size();
   result["texts"] = pairs.texts.size();
   return result;

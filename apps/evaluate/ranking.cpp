@@ -25,8 +25,8 @@ void for_each_query(std::span<const float> queries, std::span<const float> keys,
     linear_forward(stream, tensor_of(scores.data(), {rows, candidates}),
                    tensor_of(queries.data() + begin * embed, {rows, embed}), key_rows, none);
     for (int64_t i = 0; i < rows; ++i)
-      body(begin + i, std::span<const float>(scores).subspan(size_t(i * candidates),
-                                                             size_t(candidates)));
+      body(begin + i,
+           std::span<const float>(scores).subspan(size_t(i * candidates), size_t(candidates)));
   }
 }
 
@@ -78,7 +78,9 @@ Json ClassificationCounter::result() const {
     recall += double(count.top1) / double(count.images);
     ++present;
   }
-  Json json = {{"acc1", top1()}, {"acc5", nullptr}, {"mean_per_class_recall", recall / double(present)}};
+  Json json = {{"acc1", top1()},
+               {"acc5", nullptr},
+               {"mean_per_class_recall", recall / double(present)}};
   if (per_class_.size() >= 5) json["acc5"] = double(sum.top5) / double(sum.images);
   return json;
 }

@@ -23,7 +23,9 @@ class ClassificationCounter {
   double top1() const;
 
  private:
-  struct Count { int64_t images = 0, top1 = 0, top5 = 0; };
+  struct Count {
+    int64_t images = 0, top1 = 0, top5 = 0;
+  };
   Count total() const;
   std::vector<Count> per_class_;
 };

@@ -25,7 +25,8 @@ std::vector<int32_t> with_begin(const Tokenizer& tokenizer, const std::string& t
   return ids;
 }
 
-void write_logits(LlamaGenerator& generator, const std::vector<int32_t>& ids, const fs::path& path) {
+void write_logits(LlamaGenerator& generator, const std::vector<int32_t>& ids,
+                  const fs::path& path) {
   const std::vector<float> logits = generator.prompt_logits(ids);
   AtomicFile file(path);
   file.write(std::as_bytes(std::span(logits)));
@@ -48,8 +49,8 @@ void generate(const GenerateOptions& o) {
     check(!prompts.empty(), "{}: no prompts in it", o.prompts);
   }
   const LlamaAndTokenizer llama = open_llama(o.model, o.tokenizer, o.precision);
-  const auto &model = llama.model;
-  const auto &tokenizer = llama.tokenizer;
+  const auto& model = llama.model;
+  const auto& tokenizer = llama.tokenizer;
   std::vector<std::vector<int32_t>> ids;
   size_t longest = 0;
   for (const std::string& prompt : prompts) {
@@ -57,9 +58,10 @@ void generate(const GenerateOptions& o) {
     longest = std::max(longest, ids.back().size());
   }
   const int64_t needed = int64_t(longest) + o.max_new_tokens;
-  check(needed + 1 <= model->config().max_length, "{} prompt tokens and {} new ones are more than the {} "
-        "positions of the model; use a smaller --max-new-tokens", longest, o.max_new_tokens,
-        model->config().max_length);
+  check(needed + 1 <= model->config().max_length,
+        "{} prompt tokens and {} new ones are more than the {} "
+        "positions of the model; use a smaller --max-new-tokens",
+        longest, o.max_new_tokens, model->config().max_length);
 
   GeneratorOptions options;
   options.slots = std::min(o.slots, int(prompts.size()));
@@ -102,14 +104,19 @@ void add_generate_command(CLI::App& root) {
   command->add_option("-m,--model", o->model, "Hugging Face folder or llama2.c file")->required();
   command->add_option("--tokenizer", o->tokenizer, "tokenizer.model or tokenizer.bin")->required();
   command->add_option("-p,--prompt", o->prompt, "text to continue (empty: from nothing)");
-  command->add_option("--prompts", o->prompts, "file with one JSON string a line; prints one a line");
-  command->add_option("--temperature", o->temperature, "0 = the likeliest token")->check(CLI::NonNegativeNumber);
+  command->add_option("--prompts", o->prompts,
+                      "file with one JSON string a line; prints one a line");
+  command->add_option("--temperature", o->temperature, "0 = the likeliest token")
+      ->check(CLI::NonNegativeNumber);
   command->add_option("--top-p", o->top_p, "nucleus")->check(CLI::Range(0.0, 1.0));
-  command->add_option("-n,--max-new-tokens", o->max_new_tokens, "tokens at most")->check(CLI::PositiveNumber);
+  command->add_option("-n,--max-new-tokens", o->max_new_tokens, "tokens at most")
+      ->check(CLI::PositiveNumber);
   command->add_option("--slots", o->slots, "texts at once")->check(CLI::PositiveNumber);
   command->add_option("--seed", o->seed, "of the sampling");
-  command->add_option("--precision", o->precision, "fp32 or bf16")->check(CLI::IsMember({"fp32", "bf16"}));
-  command->add_option("--logits", o->logits, "write the logits at the first prompt's positions, float32 [T V]");
+  command->add_option("--precision", o->precision, "fp32 or bf16")
+      ->check(CLI::IsMember({"fp32", "bf16"}));
+  command->add_option("--logits", o->logits,
+                      "write the logits at the first prompt's positions, float32 [T V]");
   command->callback([o] { generate(*o); });
 }
 

@@ -35,11 +35,12 @@ Json inspect_weights(const fs::path& path) {
     int64_t count = 1;
     for (int64_t n : entry.shape) count *= n;
     elements += count;
-    const bool real = entry.dtype == "F32" || entry.dtype == "F16" || entry.dtype == "BF16" || entry.dtype == "F64";
+    const bool real = entry.dtype == "F32" || entry.dtype == "F16" || entry.dtype == "BF16" ||
+                      entry.dtype == "F64";
     if (real && !all_finite(file.tensor(name))) broken.push_back(name);
   }
-  return {{"kind", "safetensors"}, {"sound", broken.empty()}, {"elements", elements},
-          {"not_finite", broken}, {"metadata", file.metadata()}, {"tensors", tensors}};
+  return {{"kind", "safetensors"}, {"sound", broken.empty()},     {"elements", elements},
+          {"not_finite", broken},  {"metadata", file.metadata()}, {"tensors", tensors}};
 }
 
 Json inspect_shard(const fs::path& path) {
@@ -64,15 +65,24 @@ Json inspect_shard(const fs::path& path) {
       broken[error.what()] = 1;
     }
   }
-  return {{"kind", "tar"}, {"sound", index.fault.empty() && broken.empty()}, {"members", index.members.size()},
-          {"samples", samples}, {"images_sound", sound}, {"broken", broken}, {"fault", index.fault}};
+  return {{"kind", "tar"},
+          {"sound", index.fault.empty() && broken.empty()},
+          {"members", index.members.size()},
+          {"samples", samples},
+          {"images_sound", sound},
+          {"broken", broken},
+          {"fault", index.fault}};
 }
 
-Json inspect_image(const fs::path& path, const std::vector<std::byte>& bytes, const InspectOptions& o) {
+Json inspect_image(const fs::path& path, const std::vector<std::byte>& bytes,
+                   const InspectOptions& o) {
   Json json = {{"kind", "image"}, {"sound", true}};
   try {
     const ImageInfo info = probe_image(bytes, path.string());
-    json.update({{"format", info.format}, {"mode", info.mode}, {"width", info.width}, {"height", info.height}});
+    json.update({{"format", info.format},
+                 {"mode", info.mode},
+                 {"width", info.width},
+                 {"height", info.height}});
     Image image = decode_image(bytes, {}, path.string());
     if (o.preprocess > 0)
       image = evaluation_crop(image, o.preprocess, parse_interpolation(o.interpolation));
@@ -88,8 +98,11 @@ Json inspect_image(const fs::path& path, const std::vector<std::byte>& bytes, co
 Json inspect_file(const fs::path& path, const InspectOptions& o) {
   if (fs::is_directory(path)) {
     const auto model = load_llama(path, DType::bf16);
-    return {{"kind", "llama"}, {"sound", true}, {"layers", model->config().layers},
-            {"width", model->config().width}, {"vocabulary", model->config().vocabulary},
+    return {{"kind", "llama"},
+            {"sound", true},
+            {"layers", model->config().layers},
+            {"width", model->config().width},
+            {"vocabulary", model->config().vocabulary},
             {"parameters", model->parameters().elements()}};
   }
   const auto bytes = read_bytes(path);
@@ -110,8 +123,11 @@ Json inspect_file(const fs::path& path, const InspectOptions& o) {
   }
   if (path.extension() == ".bin") {
     const auto model = load_llama(path, DType::f32);
-    return {{"kind", "llama2.c"}, {"sound", true}, {"layers", model->config().layers},
-            {"width", model->config().width}, {"vocabulary", model->config().vocabulary},
+    return {{"kind", "llama2.c"},
+            {"sound", true},
+            {"layers", model->config().layers},
+            {"width", model->config().width},
+            {"vocabulary", model->config().vocabulary},
             {"parameters", model->parameters().elements()}};
   }
   return inspect_image(path, bytes, o);
@@ -136,11 +152,15 @@ void inspect(const InspectOptions& o) {
 }  // namespace
 
 void add_inspect_command(CLI::App& root) {
-  CLI::App* command = add_command(root, "inspect", "what files are and whether they are sound, as JSON lines");
+  CLI::App* command =
+      add_command(root, "inspect", "what files are and whether they are sound, as JSON lines");
   auto o = std::make_shared<InspectOptions>();
-  command->add_option("files", o->files, "weights, models, tokenizers, tar shards, images")->required();
-  command->add_option("--preprocess", o->preprocess, "side of the square that evaluation sees (0 = the whole image)");
-  command->add_option("--interpolation", o->interpolation, "of --preprocess")->check(CLI::IsMember({"bicubic", "bilinear"}));
+  command->add_option("files", o->files, "weights, models, tokenizers, tar shards, images")
+      ->required();
+  command->add_option("--preprocess", o->preprocess,
+                      "side of the square that evaluation sees (0 = the whole image)");
+  command->add_option("--interpolation", o->interpolation, "of --preprocess")
+      ->check(CLI::IsMember({"bicubic", "bilinear"}));
   command->add_option("--save", o->save, "write the image as PNG");
   command->callback([o] { inspect(*o); });
 }

@@ -6,7 +6,8 @@
 
 namespace laclip {
 
-PromptPlan::PromptPlan(ExampleBank bank, const Tokenizer& tokenizer, uint64_t seed, uint64_t example_sets)
+PromptPlan::PromptPlan(ExampleBank bank, const Tokenizer& tokenizer, uint64_t seed,
+                       uint64_t example_sets)
     : bank_(std::move(bank)), tokenizer_(tokenizer), seed_(seed), example_sets_(example_sets) {
   // The three longest pairs there can be, and the first line.
   std::vector<size_t> lengths;
@@ -23,7 +24,8 @@ PromptPlan::PromptPlan(ExampleBank bank, const Tokenizer& tokenizer, uint64_t se
   }
   std::sort(lengths.rbegin(), lengths.rend());
   constexpr size_t kMargin = 8;  // tokens may join differently at the seams
-  longest_prefix_ = tokenizer.encode(prompt_prefix({})).size() + lengths[0] + lengths[1] + lengths[2] + kMargin;
+  longest_prefix_ =
+      tokenizer.encode(prompt_prefix({})).size() + lengths[0] + lengths[1] + lengths[2] + kMargin;
 }
 
 std::vector<int32_t> PromptPlan::prefix_tokens(uint64_t set) const {
@@ -32,7 +34,8 @@ std::vector<int32_t> PromptPlan::prefix_tokens(uint64_t set) const {
   return ids;
 }
 
-// Both kinds of LLaMA tokenizer put a space before a text; here it stands for the first of the indent.
+// Both kinds of LLaMA tokenizer put a space before a text; here it stands for the first of the
+// indent.
 std::vector<int32_t> PromptPlan::query_tokens(const std::string& caption) const {
   return tokenizer_.encode(prompt_query(caption).substr(1));
 }

@@ -11,8 +11,8 @@ namespace laclip {
 
 class PromptPlan {
  public:
-  // example_sets 0: examples are drawn for each caption, as in the paper. N > 0: N sets are drawn, and
-  // a caption uses one of them, so that many captions share a prefix.
+  // example_sets 0: examples are drawn for each caption, as in the paper. N > 0: N sets are drawn,
+  // and a caption uses one of them, so that many captions share a prefix.
   PromptPlan(ExampleBank bank, const Tokenizer& tokenizer, uint64_t seed, uint64_t example_sets);
 
   // Captions of the same set share their prefix.

@@ -37,12 +37,17 @@ using Tally = std::map<std::string, int64_t>;
 class RewriteJob {
  public:
   RewriteJob(const RewriteOptions& o, CaptionTable table, ShardRange range)
-      : o_(o), table_(std::move(table)), range_(range), mode_(parse_rewrite_mode(o.mode)),
+      : o_(o),
+        table_(std::move(table)),
+        range_(range),
+        mode_(parse_rewrite_mode(o.mode)),
         llama_(open_llama(o.model, o.tokenizer, o.precision)),
-        plan_(o.pairs.empty() ? ExampleBank::built_in(mode_) : ExampleBank::from_file(o.pairs, mode_),
+        plan_(o.pairs.empty() ? ExampleBank::built_in(mode_)
+                              : ExampleBank::from_file(o.pairs, mode_),
               *llama_.tokenizer, o.seed, o.example_sets),
         log_(o.output, settings(), range.begin, range.end),
-        progress_("rewriting", "captions", int64_t(range.end - range.begin), int64_t(log_.count())) {}
+        progress_("rewriting", "captions", int64_t(range.end - range.begin),
+                  int64_t(log_.count())) {}
 
   void run();
   const Tally& tally() const { return tally_; }
@@ -54,7 +59,8 @@ class RewriteJob {
   std::optional<GenerationRequest> next(LlamaGenerator& generator);
   void write(const Generation& result);
   void keep_original(size_t index, const std::string& flag);
-  void add_record(size_t index, std::string text, int64_t tokens, double log_probability, Json flags);
+  void add_record(size_t index, std::string text, int64_t tokens, double log_probability,
+                  Json flags);
 
   const RewriteOptions& o_;
   CaptionTable table_;
@@ -76,7 +82,8 @@ class RewriteJob {
 Json RewriteJob::settings() const {
   const Tensor embedding = llama_.model->parameters().find("model.embed_tokens.weight")->value;
   TextTable weights;
-  weights.add({static_cast<const char*>(embedding.data), size_t(std::min<int64_t>(embedding.bytes(), 1 << 20))});
+  weights.add({static_cast<const char*>(embedding.data),
+               size_t(std::min<int64_t>(embedding.bytes(), 1 << 20))});
   return {{"mode", name_of(mode_)},
           {"seed", o_.seed},
           {"temperature", o_.temperature},
@@ -102,10 +109,11 @@ GeneratorOptions RewriteJob::generator_options() const {
   options.temperature = o_.temperature;
   options.top_p = o_.top_p;
   options.seed = o_.seed;
-  check(options.max_own_tokens > o_.max_new_tokens, "the examples take up to {} tokens and a rewrite {}, "
+  check(options.max_own_tokens > o_.max_new_tokens,
+        "the examples take up to {} tokens and a rewrite {}, "
         "which leaves nothing of {} for a caption; use shorter examples (--pairs), a smaller "
-        "--max-new-tokens, or a larger --max-seq-len if the model allows it", options.max_prefix_tokens,
-        o_.max_new_tokens, length);
+        "--max-new-tokens, or a larger --max-seq-len if the model allows it",
+        options.max_prefix_tokens, o_.max_new_tokens, length);
   options.stop_tokens = llama_.tokenizer->tokens_with_newline();
   options.stop_tokens.resize(size_t(llama_.model->config().vocabulary), false);
   if (const auto end = llama_.tokenizer->end_token()) options.stop_tokens[size_t(*end)] = true;
@@ -123,7 +131,8 @@ void RewriteJob::run() {
     std::map<uint64_t, std::vector<size_t>> sets;
     for (size_t i : order_) sets[plan_.set_of(i)].push_back(i);
     order_.clear();
-    for (const auto& [set, members] : sets) order_.insert(order_.end(), members.begin(), members.end());
+    for (const auto& [set, members] : sets)
+      order_.insert(order_.end(), members.begin(), members.end());
   }
   LlamaGenerator generator(*llama_.model, generator_options());
   generator.run([&] { return next(generator); },
@@ -173,7 +182,8 @@ std::optional<GenerationRequest> RewriteJob::next(LlamaGenerator& generator) {
 void RewriteJob::write(const Generation& result) {
   const size_t index = result.key;
   const CleanCaption clean = clean_caption(std::string(table_.captions[index]));
-  std::string text = clean_rewrite(llama_.tokenizer->decode_continuation(queries_[index], result.tokens));
+  std::string text =
+      clean_rewrite(llama_.tokenizer->decode_continuation(queries_[index], result.tokens));
   queries_.erase(index);
   Json flags = Json::array();
   if (clean.had_newline) flags.push_back("newline_in_caption");
@@ -187,9 +197,10 @@ void RewriteJob::write(const Generation& result) {
     flags.push_back("no_text");
     text = clean.text;
   }
-  const auto steps = double(result.tokens.size()) + (result.finish == Generation::Finish::stop ? 1 : 0);
-  add_record(index, text, int64_t(result.tokens.size()), result.log_probability / std::max(steps, 1.0),
-             std::move(flags));
+  const auto steps =
+      double(result.tokens.size()) + (result.finish == Generation::Finish::stop ? 1 : 0);
+  add_record(index, text, int64_t(result.tokens.size()),
+             result.log_probability / std::max(steps, 1.0), std::move(flags));
 }
 
 // A caption that no prompt can be made of stands for itself.
@@ -233,8 +244,8 @@ void rewrite(const RewriteOptions& o, const CLI::App& command) {
   ShardRange range = shard_range(table.captions.size(), o.shard);
   if (o.limit > 0) range.end = std::min(range.end, range.begin + o.limit);
   if (o.print_prompts) return print_prompts(o, table, range);
-  for (const auto& [flag, value] : {std::pair{"--model", o.model}, {"--tokenizer", o.tokenizer},
-                                    {"--output", o.output}})
+  for (const auto& [flag, value] :
+       {std::pair{"--model", o.model}, {"--tokenizer", o.tokenizer}, {"--output", o.output}})
     if (value.empty()) fail_usage("{} is missing; see laclip rewrite --help", flag);
   check(o.device != "cuda", "--device cuda: this build has no CUDA kernels yet; use --device cpu");
   RewriteJob job(o, std::move(table), range);
@@ -256,26 +267,38 @@ void add_rewrite_command(CLI::App& root) {
   CLI::App* command = add_command(root, "rewrite", "rewrite captions with a LLaMA model");
   auto o = std::make_shared<RewriteOptions>();
   command->add_option("-m,--model,--ckpt_dir", o->model, "Hugging Face folder or llama2.c file");
-  command->add_option("--tokenizer,--tokenizer_path", o->tokenizer, "tokenizer.model or tokenizer.bin");
-  command->add_option("--captions,--prompt_filename", o->captions,
-                      "captions: text lines, LaCLIP .csv, .tsv, or tar shards")->required();
-  command->add_option("-o,--output,--output_filename", o->output, "writes OUTPUT.jsonl and OUTPUT.txt");
-  command->add_option("--mode,--sample_mode", o->mode, "manner of the examples: chatgpt, bard, coco or human");
+  command->add_option("--tokenizer,--tokenizer_path", o->tokenizer,
+                      "tokenizer.model or tokenizer.bin");
+  command
+      ->add_option("--captions,--prompt_filename", o->captions,
+                   "captions: text lines, LaCLIP .csv, .tsv, or tar shards")
+      ->required();
+  command->add_option("-o,--output,--output_filename", o->output,
+                      "writes OUTPUT.jsonl and OUTPUT.txt");
+  command->add_option("--mode,--sample_mode", o->mode,
+                      "manner of the examples: chatgpt, bard, coco or human");
   command->add_option("--pairs", o->pairs, "own examples (JSON) instead of the built-in ones");
-  command->add_option("--example-sets", o->example_sets,
-                      "draw so many sets of examples, shared by the captions (0: anew for each caption)");
-  command->add_option("--temperature", o->temperature, "of the sampling")->check(CLI::NonNegativeNumber);
+  command->add_option(
+      "--example-sets", o->example_sets,
+      "draw so many sets of examples, shared by the captions (0: anew for each caption)");
+  command->add_option("--temperature", o->temperature, "of the sampling")
+      ->check(CLI::NonNegativeNumber);
   command->add_option("--top-p,--top_p", o->top_p, "nucleus")->check(CLI::Range(1e-6, 1.0));
-  command->add_option("--max-new-tokens", o->max_new_tokens, "tokens of a rewrite at most")->check(CLI::PositiveNumber);
-  command->add_option("--max-seq-len,--max_seq_len", o->max_seq_len, "tokens of prompt and rewrite")->check(CLI::PositiveNumber);
-  command->add_option("-b,--batch-size,--max_batch_size", o->slots, "captions at once")->check(CLI::PositiveNumber);
+  command->add_option("--max-new-tokens", o->max_new_tokens, "tokens of a rewrite at most")
+      ->check(CLI::PositiveNumber);
+  command->add_option("--max-seq-len,--max_seq_len", o->max_seq_len, "tokens of prompt and rewrite")
+      ->check(CLI::PositiveNumber);
+  command->add_option("-b,--batch-size,--max_batch_size", o->slots, "captions at once")
+      ->check(CLI::PositiveNumber);
   command->add_option("--seed", o->seed, "of examples and sampling");
   command->add_option("--shard", o->shard, "part i of n of the captions, as i/n");
   command->add_option("--limit", o->limit, "stop after so many captions (0 = all)");
   command->add_option("--caption-column", o->column, "column of a TSV, by number or name");
   command->add_option("--text-key", o->text_key, "ending of captions in shards");
-  command->add_option("--precision", o->precision, "fp32 or bf16")->check(CLI::IsMember({"fp32", "bf16"}));
-  command->add_option("--device", o->device, "where to run")->check(CLI::IsMember({"auto", "cpu", "cuda"}));
+  command->add_option("--precision", o->precision, "fp32 or bf16")
+      ->check(CLI::IsMember({"fp32", "bf16"}));
+  command->add_option("--device", o->device, "where to run")
+      ->check(CLI::IsMember({"auto", "cpu", "cuda"}));
   command->add_flag("--print-prompts", o->print_prompts, "print the prompts and stop");
   command->callback([o, command] { rewrite(*o, *command); });
 }

@@ -24,14 +24,15 @@ struct TokenizeOptions {
 void train_vocabulary(const TokenizeOptions& o) {
   if (o.output.empty()) fail_usage("--train needs --output FILE for the vocabulary");
   constexpr int64_t kFixed = 512 + 2;  // byte symbols, start and end
-  if (o.vocabulary <= kFixed) fail_usage("--vocab-size {}: more than {} is needed", o.vocabulary, kFixed);
+  if (o.vocabulary <= kFixed)
+    fail_usage("--vocab-size {}: more than {} is needed", o.vocabulary, kFixed);
   const CaptionTable table = read_captions(o.train);
   std::vector<std::string> captions;
   for (size_t i = 0; i < table.captions.size(); ++i) captions.emplace_back(table.captions[i]);
   const auto merges = train_byte_pairs(captions, size_t(o.vocabulary - kFixed));
   write_merges(o.output, merges);
-  log_info("{}: a vocabulary of {} tokens from {} captions", o.output, kFixed + int64_t(merges.size()),
-           captions.size());
+  log_info("{}: a vocabulary of {} tokens from {} captions", o.output,
+           kFixed + int64_t(merges.size()), captions.size());
 }
 
 void tokenize(const TokenizeOptions& o) {
@@ -45,7 +46,8 @@ void tokenize(const TokenizeOptions& o) {
       const Json ids = parse_json(line, place);
       check(ids.is_array(), "{}: an array of ids is needed", place);
       const std::string text = tokenizer->decode(ids.get<std::vector<int32_t>>());
-      fmt::print("{}\n", o.jsonl ? Json(text).dump(-1, ' ', false, Json::error_handler_t::replace) : text);
+      fmt::print("{}\n",
+                 o.jsonl ? Json(text).dump(-1, ' ', false, Json::error_handler_t::replace) : text);
       continue;
     }
     const Json value = o.jsonl ? parse_json(line, place) : Json(line);
@@ -57,9 +59,12 @@ void tokenize(const TokenizeOptions& o) {
 }  // namespace
 
 void add_tokenize_command(CLI::App& root) {
-  CLI::App* command = add_command(root, "tokenize", "text to ids and back (standard input and output); train a vocabulary");
+  CLI::App* command =
+      add_command(root, "tokenize",
+                  "text to ids and back (standard input and output); train a vocabulary");
   auto o = std::make_shared<TokenizeOptions>();
-  command->add_option("--tokenizer", o->tokenizer, "CLIP vocabulary, tokenizer.model or tokenizer.bin");
+  command->add_option("--tokenizer", o->tokenizer,
+                      "CLIP vocabulary, tokenizer.model or tokenizer.bin");
   command->add_flag("--jsonl", o->jsonl, "texts are JSON strings, one a line");
   command->add_flag("--decode", o->decode, "from arrays of ids to text");
   command->add_option("--train", o->train, "make a byte-level BPE vocabulary from these captions");

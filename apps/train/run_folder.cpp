@@ -17,8 +17,10 @@ std::string default_name(const TrainOptions& o) {
 
 RunFolder::RunFolder(const TrainOptions& o)
     : path_(fs::path(o.logs) / (o.name.empty() ? default_name(o) : o.name)) {
-  check(o.resume == "latest" || !fs::exists(path_ / "metrics.jsonl"), "{}: a run is there already; go on with "
-        "it by --resume latest, or choose another --name", path_.string());
+  check(o.resume == "latest" || !fs::exists(path_ / "metrics.jsonl"),
+        "{}: a run is there already; go on with "
+        "it by --resume latest, or choose another --name",
+        path_.string());
   make_folders(path_ / "checkpoints");
 }
 

@@ -1,4 +1,5 @@
-// The folder of a training run: logs/NAME/ with config.toml, manifest.json, metrics and checkpoints/.
+// The folder of a training run: logs/NAME/ with config.toml, manifest.json, metrics and
+// checkpoints/.
 #pragma once
 
 #include <string>
@@ -18,7 +19,8 @@ class RunFolder {
   const fs::path& path() const { return path_; }
   // The checkpoint to go on from; empty if there is none.
   fs::path resume_from(const TrainOptions& options) const;
-  // Writes checkpoints/step_NNNNNNNN and lets checkpoints/latest point to it; keeps the last `keep`.
+  // Writes checkpoints/step_NNNNNNNN and lets checkpoints/latest point to it; keeps the last
+  // `keep`.
   void save(const Clip& model, int64_t step, const Json& state, int keep) const;
 
  private:

@@ -34,7 +34,9 @@ void put_varint(std::string& out, uint64_t value) {
 }
 
 // The protobuf field types in use: varint, 64 bit, length-delimited, 32 bit.
-void put_key(std::string& out, int field, int type) { put_varint(out, uint64_t(field << 3 | type)); }
+void put_key(std::string& out, int field, int type) {
+  put_varint(out, uint64_t(field << 3 | type));
+}
 void put_double(std::string& out, int field, double value) {
   put_key(out, field, 1);
   put(out, std::bit_cast<uint64_t>(value));

@@ -24,11 +24,14 @@ namespace laclip {
 namespace {
 
 std::unique_ptr<SampleSource> open_source(const TrainOptions& o) {
-  auto source = open_samples(o.train_data, {o.dataset_type, o.root, o.csv_separator, o.csv_image_key,
-                                            o.csv_caption_key, o.image_key, o.text_key});
+  auto source =
+      open_samples(o.train_data, {o.dataset_type, o.root, o.csv_separator, o.csv_image_key,
+                                  o.csv_caption_key, o.image_key, o.text_key});
   for (const std::string& file : o.rewrites) {
-    if (file.ends_with(".jsonl")) source->attach_rewrites_by_key(file);
-    else source->attach_rewrites_by_line(file);
+    if (file.ends_with(".jsonl"))
+      source->attach_rewrites_by_key(file);
+    else
+      source->attach_rewrites_by_line(file);
   }
   return source;
 }
@@ -47,7 +50,8 @@ LoaderOptions loader_options(const TrainOptions& o, const ClipConfig& config) {
   if (o.scale.size() != 2 || o.scale[0] > o.scale[1] || o.scale[0] <= 0)
     fail_usage("--scale: two numbers, 0 < least <= most <= 1, are needed");
   options.scale = {float(o.scale[0]), float(o.scale[1])};
-  options.interpolation = parse_interpolation(o.interpolation.empty() ? config.interpolation : o.interpolation);
+  options.interpolation =
+      parse_interpolation(o.interpolation.empty() ? config.interpolation : o.interpolation);
   options.captions = {o.p_original, o.caption_weights};
   options.seed = o.seed;
   options.workers = o.workers;
@@ -59,15 +63,22 @@ LoaderOptions loader_options(const TrainOptions& o, const ClipConfig& config) {
 class TrainRun {
  public:
   TrainRun(const TrainOptions& o, const CLI::App& command)
-      : o_(o), tokenizer_(open_clip_tokenizer(o.tokenizer)), source_(open_source(o)),
+      : o_(o),
+        tokenizer_(open_clip_tokenizer(o.tokenizer)),
+        source_(open_source(o)),
         model_(model_config(o, *tokenizer_), parse_precision(o.precision), Training::yes, o.seed),
-        loader_(*source_, loader_options(o, model_.config())), folder_(o),
+        loader_(*source_, loader_options(o, model_.config())),
+        folder_(o),
         trainer_(model_, int64_t(o.batch_size) * o.accum_freq, o.batch_size) {
     per_epoch_ = loader_.steps_per_epoch();
     total_ = o.steps > 0 ? o.steps : o.epochs * per_epoch_;
-    schedule_ = {o.lr_start, o.lr, o.lr_end,
-                 o.warmup_epochs >= 0 ? int64_t(o.warmup_epochs * double(per_epoch_)) : int64_t(o.warmup),
-                 total_, o.lr_scheduler == "cosine"};
+    schedule_ = {o.lr_start,
+                 o.lr,
+                 o.lr_end,
+                 o.warmup_epochs >= 0 ? int64_t(o.warmup_epochs * double(per_epoch_))
+                                      : int64_t(o.warmup),
+                 total_,
+                 o.lr_scheduler == "cosine"};
     optimizer_ = {o.beta1, o.beta2, o.eps, o.wd, o.grad_clip_norm};
     if (!o.pretrained.empty()) load_clip_weights(model_, o.pretrained);
     resume();
@@ -115,9 +126,10 @@ void TrainRun::resume() {
   const Json state = load_checkpoint(model_, from);
   const Json own = identity();
   for (const auto& [name, value] : own.items())
-    check(state["identity"].value(name, Json()) == value, "{}: this checkpoint was made with {} = {}, now it is "
-          "{}; a resumed run needs the same", from.string(), name, state["identity"].value(name, Json()).dump(),
-          value.dump());
+    check(state["identity"].value(name, Json()) == value,
+          "{}: this checkpoint was made with {} = {}, now it is "
+          "{}; a resumed run needs the same",
+          from.string(), name, state["identity"].value(name, Json()).dump(), value.dump());
   step_ = json_field<int64_t>(state, "step", from.string());
   log_info("{}: going on after step {}", from.string(), step_);
 }
@@ -127,7 +139,8 @@ ClipBatch TrainRun::to_tensors(const Batch& batch) const {
   ClipBatch result;
   result.images = tensor_of(batch.images.data(), {int64_t(batch.captions.size()), R, R, 3});
   for (const std::string& caption : batch.captions)
-    result.captions.push_back(tokenizer_->encode_for_clip(caption, int(model_.config().context_length)));
+    result.captions.push_back(
+        tokenizer_->encode_for_clip(caption, int(model_.config().context_length)));
   return result;
 }
 
@@ -136,9 +149,11 @@ void TrainRun::train_step() {
   const float loss = trainer_.compute_gradients(to_tensors(batch));
   const float norm = trainer_.gradient_norm();
   if (!std::isfinite(loss) || !std::isfinite(norm))
-    fail("step {}: the loss is {} and the gradient norm {}; the weights of step {} are untouched and the last "
-         "checkpoint is kept in {}. Lower --lr, lengthen --warmup or set --grad-clip-norm 1", step_ + 1, loss,
-         norm, step_, (folder_.path() / "checkpoints/latest").string());
+    fail(
+        "step {}: the loss is {} and the gradient norm {}; the weights of step {} are untouched "
+        "and the last "
+        "checkpoint is kept in {}. Lower --lr, lengthen --warmup or set --grad-clip-norm 1",
+        step_ + 1, loss, norm, step_, (folder_.path() / "checkpoints/latest").string());
   const double lr = schedule_.at(step_);
   trainer_.apply(optimizer_, lr, ++step_, norm);
   if (step_ % o_.log_every == 0 || step_ == total_) log(loss, norm, lr);
@@ -148,27 +163,33 @@ void TrainRun::log(float loss, float norm, double lr) {
   const double seconds = since_log_.seconds(), waited = loader_.seconds_waited() - waited_;
   const double pairs = double((step_ - logged_) * o_.batch_size * o_.accum_freq);
   const double scale = std::exp(double(model_.logit_scale()));
-  metrics_->write("train", step_, {{"loss", loss},
-                                   {"logit_scale", scale},
-                                   {"lr", lr},
-                                   {"grad_norm", norm},
-                                   {"epoch", double(step_) / double(per_epoch_)},
-                                   {"samples_per_second", pairs / seconds},
-                                   {"data_time", waited / double(step_ - logged_)},
-                                   {"batch_time", seconds / double(step_ - logged_)}});
+  metrics_->write("train", step_,
+                  {{"loss", loss},
+                   {"logit_scale", scale},
+                   {"lr", lr},
+                   {"grad_norm", norm},
+                   {"epoch", double(step_) / double(per_epoch_)},
+                   {"samples_per_second", pairs / seconds},
+                   {"data_time", waited / double(step_ - logged_)},
+                   {"batch_time", seconds / double(step_ - logged_)}});
   log_debug("step {}", step_);
   const double share = 100 * waited / seconds;
-  progress_->update(step_, fmt::format("epoch {:.2f}  loss {:.4f}  scale {:.2f}  lr {:.2e}  {:.0f} pairs/s  "
-                                       "data {:.0f}%", double(step_) / double(per_epoch_), loss, scale, lr,
-                                       pairs / seconds, share));
+  progress_->update(
+      step_,
+      fmt::format("epoch {:.2f}  loss {:.4f}  scale {:.2f}  lr {:.2e}  {:.0f} pairs/s  "
+                  "data {:.0f}%",
+                  double(step_) / double(per_epoch_), loss, scale, lr, pairs / seconds, share));
   since_log_.restart();
   logged_ = step_;
   waited_ = loader_.seconds_waited();
 }
 
 void TrainRun::save(int64_t done) {
-  folder_.save(model_, done, {{"step", done}, {"epoch", double(done) / double(per_epoch_)},
-                              {"identity", identity()}}, o_.keep);
+  folder_.save(model_, done,
+               {{"step", done},
+                {"epoch", double(done) / double(per_epoch_)},
+                {"identity", identity()}},
+               o_.keep);
 }
 
 void TrainRun::evaluate() {
@@ -186,9 +207,9 @@ void TrainRun::evaluate() {
 }
 
 void TrainRun::run() {
-  log_info("{}: {} parameters, {} of activations; {} samples, {} steps an epoch, {} in all", o_.model,
-           model_.parameters().elements(), format_bytes(double(trainer_.activation_bytes())), source_->size(),
-           per_epoch_, total_);
+  log_info("{}: {} parameters, {} of activations; {} samples, {} steps an epoch, {} in all",
+           o_.model, model_.parameters().elements(),
+           format_bytes(double(trainer_.activation_bytes())), source_->size(), per_epoch_, total_);
   metrics_ = std::make_unique<Metrics>(folder_.path(), step_ + 1);
   progress_ = std::make_unique<Progress>("training", "steps", total_, step_);
   loader_.seek(step_);
@@ -219,7 +240,8 @@ void add_train_command(CLI::App& root) {
   auto o = std::make_shared<TrainOptions>();
   add_train_options(*command, *o);
   command->callback([o, command] {
-    check(o->device != "cuda", "--device cuda: this build has no CUDA kernels yet; use --device cpu");
+    check(o->device != "cuda",
+          "--device cuda: this build has no CUDA kernels yet; use --device cpu");
     TrainRun(*o, *command).run();
   });
 }

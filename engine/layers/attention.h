@@ -1,5 +1,5 @@
-// Multi-head self-attention over packed sequences: y = W_o attention(W_qkv x), with a layer norm over
-// each query and key head where the model has one (qk_norm).
+// Multi-head self-attention over packed sequences: y = W_o attention(W_qkv x), with a layer norm
+// over each query and key head where the model has one (qk_norm).
 #pragma once
 
 #include "engine/layers/linear.h"
@@ -9,7 +9,8 @@
 namespace laclip {
 
 struct QkNorm {
-  const Parameter *gamma_q = nullptr, *beta_q = nullptr, *gamma_k = nullptr, *beta_k = nullptr;  // [D]
+  const Parameter *gamma_q = nullptr, *beta_q = nullptr, *gamma_k = nullptr,
+                  *beta_k = nullptr;  // [D]
   float eps = 1e-6f;
 };
 
@@ -20,9 +21,10 @@ struct Attention {
   QkNorm norm;  // gamma_q null: none
 
   struct Saved {
-    Tensor x{}, qkv{}, normed{}, mean{}, rstd{};  // [N C] [N 3C] [N 3C] [N 2H] [N 2H]; the last two with a norm
-    Tensor lse{}, y{};                      // [N H] [N C]
-    Tensor offsets{};                     // [B+1]
+    Tensor x{}, qkv{}, normed{}, mean{},
+        rstd{};         // [N C] [N 3C] [N 3C] [N 2H] [N 2H]; the last two with a norm
+    Tensor lse{}, y{};  // [N H] [N C]
+    Tensor offsets{};   // [B+1]
   };
   Saved forward(Step& step, Tensor x, Tensor offsets, Out out) const {
     const int64_t N = x[0];
@@ -51,8 +53,8 @@ struct Attention {
     if (norm.gamma_q) {
       dqkv = step.tensor(s.qkv.shape);
       qk_norm_backward(step.stream, dqkv, norm.gamma_q->gradient, norm.beta_q->gradient,
-                       norm.gamma_k->gradient, norm.beta_k->gradient, dnormed, s.qkv, s.mean, s.rstd,
-                       norm.gamma_q->value, norm.gamma_k->value);
+                       norm.gamma_k->gradient, norm.beta_k->gradient, dnormed, s.qkv, s.mean,
+                       s.rstd, norm.gamma_q->value, norm.gamma_k->value);
     }
     qkv.backward(step, dqkv, s.x, dx);
   }

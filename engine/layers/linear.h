@@ -16,7 +16,8 @@ struct Linear {  // w[O C], b[O] or none
     linear_forward(step.stream, y, x, weight(w->value), b ? In(b->value) : In(none));
   }
   void backward(Step& step, In dy, In x, Out dx) const {
-    linear_backward_weight(step.stream, weight(w->gradient), b ? Acc(b->gradient) : Acc(none), dy, x);
+    linear_backward_weight(step.stream, weight(w->gradient), b ? Acc(b->gradient) : Acc(none), dy,
+                           x);
     if (dx) linear_backward_input(step.stream, dx, dy, weight(w->value));
   }
 

@@ -14,7 +14,8 @@ struct Mlp {
     Tensor x, u, h;  // [N C] [N F] [N F]: before and after the activation
   };
   Saved forward(Step& step, Tensor x, Out y) const {
-    const Saved saved{x, step.tensor({x[0], widen.outputs()}), step.tensor({x[0], widen.outputs()})};
+    const Saved saved{x, step.tensor({x[0], widen.outputs()}),
+                      step.tensor({x[0], widen.outputs()})};
     widen.forward(step, x, saved.u);
     activation_forward(step.stream, saved.h, saved.u, activation);
     narrow.forward(step, saved.h, y);

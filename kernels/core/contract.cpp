@@ -14,11 +14,16 @@ struct Bindings {
 bool type_fits(TypeRule rule, DType type) {
   switch (rule) {
     case TypeRule::activation:
-    case TypeRule::any_float: return type == DType::f32 || type == DType::bf16;
-    case TypeRule::f32: return type == DType::f32;
-    case TypeRule::bf16: return type == DType::bf16;
-    case TypeRule::i32: return type == DType::i32;
-    case TypeRule::u8: return type == DType::u8;
+    case TypeRule::any_float:
+      return type == DType::f32 || type == DType::bf16;
+    case TypeRule::f32:
+      return type == DType::f32;
+    case TypeRule::bf16:
+      return type == DType::bf16;
+    case TypeRule::i32:
+      return type == DType::i32;
+    case TypeRule::u8:
+      return type == DType::u8;
   }
   return false;
 }

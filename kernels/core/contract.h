@@ -52,7 +52,9 @@ struct ContractParser {
 
   constexpr bool done() const { return at >= text.size(); }
   constexpr char peek() const { return done() ? '\0' : text[at]; }
-  constexpr void skip_spaces() { while (peek() == ' ') ++at; }
+  constexpr void skip_spaces() {
+    while (peek() == ' ') ++at;
+  }
   constexpr bool accept(std::string_view token) {
     if (text.substr(at, token.size()) != token) return false;
     at += token.size();
@@ -91,12 +93,18 @@ struct ContractParser {
     rule.name = name();
     rule.optional = accept("?");
     expect("[");
-    for (skip_spaces(); !accept("]"); skip_spaces()) rule.dimensions[size_t(rule.rank++)] = dimension();
-    if (accept(":*")) rule.type = TypeRule::any_float;
-    else if (accept(":f32")) rule.type = TypeRule::f32;
-    else if (accept(":bf16")) rule.type = TypeRule::bf16;
-    else if (accept(":i32")) rule.type = TypeRule::i32;
-    else if (accept(":u8")) rule.type = TypeRule::u8;
+    for (skip_spaces(); !accept("]"); skip_spaces())
+      rule.dimensions[size_t(rule.rank++)] = dimension();
+    if (accept(":*"))
+      rule.type = TypeRule::any_float;
+    else if (accept(":f32"))
+      rule.type = TypeRule::f32;
+    else if (accept(":bf16"))
+      rule.type = TypeRule::bf16;
+    else if (accept(":i32"))
+      rule.type = TypeRule::i32;
+    else if (accept(":u8"))
+      rule.type = TypeRule::u8;
     return rule;
   }
 };

@@ -26,50 +26,78 @@ struct bf16 {
   }
 };
 
-// to = value, rounded. Loops store through this: a temporary bf16 object keeps g++ from vectorising.
+// to = value, rounded. Loops store through this: a temporary bf16 object keeps g++ from
+// vectorising.
 inline void store(float& to, float value) { to = value; }
 inline void store(bf16& to, float value) { to.bits = bf16::round_bits(value); }
 
 constexpr int64_t size_of(DType type) {
   switch (type) {
-    case DType::f32: case DType::i32: return 4;
-    case DType::bf16: case DType::f16: return 2;
-    case DType::u8: return 1;
-    case DType::i64: case DType::f64: return 8;
+    case DType::f32:
+    case DType::i32:
+      return 4;
+    case DType::bf16:
+    case DType::f16:
+      return 2;
+    case DType::u8:
+      return 1;
+    case DType::i64:
+    case DType::f64:
+      return 8;
   }
   return 0;
 }
 
 constexpr std::string_view name_of(DType type) {
   switch (type) {
-    case DType::f32: return "f32";
-    case DType::bf16: return "bf16";
-    case DType::f16: return "f16";
-    case DType::i32: return "i32";
-    case DType::u8: return "u8";
-    case DType::i64: return "i64";
-    case DType::f64: return "f64";
+    case DType::f32:
+      return "f32";
+    case DType::bf16:
+      return "bf16";
+    case DType::f16:
+      return "f16";
+    case DType::i32:
+      return "i32";
+    case DType::u8:
+      return "u8";
+    case DType::i64:
+      return "i64";
+    case DType::f64:
+      return "f64";
   }
   return "?";
 }
 
-template <class T> inline constexpr DType dtype_of = [] { static_assert(!sizeof(T)); }();
-template <> inline constexpr DType dtype_of<float> = DType::f32;
-template <> inline constexpr DType dtype_of<bf16> = DType::bf16;
-template <> inline constexpr DType dtype_of<int32_t> = DType::i32;
-template <> inline constexpr DType dtype_of<uint8_t> = DType::u8;
-template <> inline constexpr DType dtype_of<int64_t> = DType::i64;
-template <> inline constexpr DType dtype_of<double> = DType::f64;
+template <class T>
+inline constexpr DType dtype_of = [] { static_assert(!sizeof(T)); }();
+template <>
+inline constexpr DType dtype_of<float> = DType::f32;
+template <>
+inline constexpr DType dtype_of<bf16> = DType::bf16;
+template <>
+inline constexpr DType dtype_of<int32_t> = DType::i32;
+template <>
+inline constexpr DType dtype_of<uint8_t> = DType::u8;
+template <>
+inline constexpr DType dtype_of<int64_t> = DType::i64;
+template <>
+inline constexpr DType dtype_of<double> = DType::f64;
 
-template <class T> struct TypeTag { using type = T; };
+template <class T>
+struct TypeTag {
+  using type = T;
+};
 
 // Calls body(TypeTag<T>{}) with the C++ type of an activation: float or bf16.
 template <class Body>
 decltype(auto) dispatch_float(DType type, Body&& body) {
   switch (type) {
-    case DType::f32: return body(TypeTag<float>{});
-    case DType::bf16: return body(TypeTag<bf16>{});
-    default: fail("element type {} where f32 or bf16 is needed", name_of(type));
+    case DType::f32:
+      return body(TypeTag<float>{});
+    case DType::bf16:
+      return body(TypeTag<bf16>{});
+    default:
+      fail("element type {} where f32 or bf16 is needed", name_of(type));
   }
 }
 

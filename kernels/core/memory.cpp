@@ -35,8 +35,10 @@ Buffer::Buffer(std::string purpose, int64_t bytes, Device device)
 
 Buffer::~Buffer() {
   if (!data_) return;
-  if (mapped(bytes_)) ::munmap(data_, size_t(aligned(bytes_)));
-  else std::free(data_);
+  if (mapped(bytes_))
+    ::munmap(data_, size_t(aligned(bytes_)));
+  else
+    std::free(data_);
 }
 
 Buffer::Buffer(Buffer&& other) noexcept

@@ -38,7 +38,7 @@ class Buffer {
 // (use it with Stream::dry_run) and high_water() tells the capacity to reserve.
 class Arena {
  public:
-  Arena() = default;                                               // measures
+  Arena() = default;                                                   // measures
   Arena(std::string purpose, int64_t capacity, Device = Device::cpu);  // holds
 
   Tensor tensor(Shape shape, DType dtype);  // Error if the capacity is exceeded
@@ -70,7 +70,9 @@ class Scratch {
  public:
   // `count` uninitialised elements, valid until the next call of reserve() on this object.
   template <class T>
-  T* reserve(int64_t count) { return reinterpret_cast<T*>(reserve_bytes(count * int64_t(sizeof(T)))); }
+  T* reserve(int64_t count) {
+    return reinterpret_cast<T*>(reserve_bytes(count * int64_t(sizeof(T))));
+  }
   std::byte* reserve_bytes(int64_t bytes);
 
  private:

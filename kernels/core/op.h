@@ -21,8 +21,8 @@
 namespace laclip {
 
 template <class T>
-concept Operand = std::same_as<T, In> || std::same_as<T, Out> || std::same_as<T, Acc> ||
-                  std::same_as<T, InOut>;
+concept Operand =
+    std::same_as<T, In> || std::same_as<T, Out> || std::same_as<T, Acc> || std::same_as<T, InOut>;
 
 template <class Signature>
 class Op;
@@ -42,9 +42,12 @@ class Op<void(Stream&, Args...)> {
   void operator()(Stream& stream, Args... args) const {
     const Tensor* operands[kOperands > 0 ? kOperands : 1];
     int count = 0;
-    ([&](auto& arg) {
-      if constexpr (Operand<std::remove_cvref_t<decltype(arg)>>) operands[count++] = &arg.tensor();
-    }(args), ...);
+    (
+        [&](auto& arg) {
+          if constexpr (Operand<std::remove_cvref_t<decltype(arg)>>)
+            operands[count++] = &arg.tensor();
+        }(args),
+        ...);
     contract_.check(operands, stream.device());
     if (stream.dry_run) return;
     Function* function = stream.device() == Device::cpu ? cpu_ : cuda_;
@@ -55,7 +58,8 @@ class Op<void(Stream&, Args...)> {
     function(stream, args...);
     auto& ops = stream.profile->ops;
     auto entry = ops.find(contract_.op);
-    if (entry == ops.end()) entry = ops.emplace(std::string(contract_.op), OpProfile::Entry{}).first;
+    if (entry == ops.end())
+      entry = ops.emplace(std::string(contract_.op), OpProfile::Entry{}).first;
     entry->second.calls += 1;
     entry->second.seconds += timer.seconds();
   }
@@ -77,8 +81,10 @@ class Op<void(Stream&, Args...)> {
   }
   template <class Arg>
   static consteval Side side_of() {
-    if constexpr (!Operand<Arg>) return Side::attribute;
-    else return Arg::role == Role::in ? Side::read : Side::written;
+    if constexpr (!Operand<Arg>)
+      return Side::attribute;
+    else
+      return Arg::role == Role::in ? Side::read : Side::written;
   }
 
   Contract contract_;

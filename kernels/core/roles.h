@@ -20,7 +20,10 @@ struct In : private Tensor {
   In(const Tensor& tensor) : Tensor(tensor) {}
   In(None) {}
   using Tensor::dtype, Tensor::shape, Tensor::operator[], Tensor::elements, Tensor::operator bool;
-  template <class T> const T* as() const { return Tensor::as<T>(); }
+  template <class T>
+  const T* as() const {
+    return Tensor::as<T>();
+  }
   const Tensor& tensor() const { return *this; }  // for the checks and for libraries
 };
 

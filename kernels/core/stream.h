@@ -14,7 +14,10 @@ namespace laclip {
 
 // Time spent in each op, by name; filled while a Stream points to it.
 struct OpProfile {
-  struct Entry { int64_t calls = 0; double seconds = 0; };
+  struct Entry {
+    int64_t calls = 0;
+    double seconds = 0;
+  };
   std::map<std::string, Entry, std::less<>> ops;
 };
 

@@ -40,12 +40,13 @@ struct Tensor {
   // The elements as T; Error if the tensor holds another type.
   template <class T>
   T* as() const {
-    if (dtype != dtype_of<T>) [[unlikely]] fail_type(dtype_of<T>);
+    if (dtype != dtype_of<T>) [[unlikely]]
+      fail_type(dtype_of<T>);
     return static_cast<T*>(data);
   }
 
-  Tensor view(Shape other) const;                     // same elements, another shape
-  Tensor rows(int64_t begin, int64_t count) const;    // a range of the first dimension
+  Tensor view(Shape other) const;                   // same elements, another shape
+  Tensor rows(int64_t begin, int64_t count) const;  // a range of the first dimension
 
  private:
   [[noreturn]] void fail_type(DType wanted) const;

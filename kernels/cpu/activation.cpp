@@ -23,8 +23,10 @@ struct QuickGelu {
 
 template <class Body>
 void with_kind(Activation kind, Body&& body) {
-  if (kind == Activation::gelu) body(Gelu{});
-  else body(QuickGelu{});
+  if (kind == Activation::gelu)
+    body(Gelu{});
+  else
+    body(QuickGelu{});
 }
 
 }  // namespace

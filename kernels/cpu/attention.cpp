@@ -40,10 +40,14 @@ Geometry geometry_of(const char* op, In qkv, In offsets, int64_t lse_heads, int6
           begin[s + 1], s);
     longest = std::max<int64_t>(longest, begin[s + 1] - begin[s]);
   }
-  check(begin[0] == 0 && begin[sequences] == qkv[0], "{}: offsets go from {} to {}, rows from 0 to {}",
-        op, begin[0], begin[sequences], qkv[0]);
-  return {sequences, qkv[0],  qkv[1],  o.heads, o.key_heads, o.heads / o.key_heads, D, longest,
-          begin,     1.0f / std::sqrt(float(D)), o.causal};
+  check(begin[0] == 0 && begin[sequences] == qkv[0],
+        "{}: offsets go from {} to {}, rows from 0 to {}", op, begin[0], begin[sequences], qkv[0]);
+  return {sequences,   qkv[0],
+          qkv[1],      o.heads,
+          o.key_heads, o.heads / o.key_heads,
+          D,           longest,
+          begin,       1.0f / std::sqrt(float(D)),
+          o.causal};
 }
 
 // How many keys the queries before row `end` of a sequence of T see.
@@ -59,13 +63,16 @@ struct Tiles {
   }
 };
 
-Tiles tiles_of_thread(float* memory, int64_t each) { return {memory + omp_get_thread_num() * each}; }
+Tiles tiles_of_thread(float* memory, int64_t each) {
+  return {memory + omp_get_thread_num() * each};
+}
 
 // The rows begin..end-1 of one query head, scaled by 1/√D: q[rows D].
 template <class T>
 void load_queries(float* q, const T* in, const Geometry& g, int64_t begin, int64_t end) {
   for (int64_t i = begin; i < end; ++i)
-    for (int64_t d = 0; d < g.D; ++d) q[(i - begin) * g.D + d] = float(in[i * g.width + d]) * g.scale;
+    for (int64_t d = 0; d < g.D; ++d)
+      q[(i - begin) * g.D + d] = float(in[i * g.width + d]) * g.scale;
 }
 
 template <class Body>
@@ -172,9 +179,9 @@ void attention_backward(Stream& stream, Out dqkv, In dy, In qkv, In y, In lse, I
             }
             for (int64_t j = own; j < seen; ++j) pi[j] = dsi[j] = 0;
           }
-          product(dv, Dp, {p, 1, Tp}, dout, Dp, seen, Dp, count, true);        // pᵀ dy
+          product(dv, Dp, {p, 1, Tp}, dout, Dp, seen, Dp, count, true);         // pᵀ dy
           product(dk, Dp, {ds, 1, Tp}, q_unscaled, Dp, seen, Dp, count, true);  // dsᵀ q
-          product(dq, Dp, {ds, Tp, 1}, keys, Dp, count, Dp, seen);             // ds k
+          product(dq, Dp, {ds, Tp, 1}, keys, Dp, count, Dp, seen);              // ds k
           for (int64_t i = 0; i < count; ++i)
             for (int64_t d = 0; d < D; ++d)
               drows[(begin + i) * g.width + h * D + d] = X(dq[i * Dp + d]);

@@ -38,7 +38,8 @@ void embedding_forward(Stream&, Out y, In tokens, In places, In ids, In position
 void embedding_backward(Stream&, Acc dtokens, Acc dplaces, In dy, In ids, In positions) {
   check_all("embedding_backward", dtokens, dplaces, ids, positions);
   const int64_t N = dy[0], C = dy[1];
-  constexpr int64_t kBlock = 64;  // columns of one thread: rows in order, no two threads in one place
+  constexpr int64_t kBlock =
+      64;  // columns of one thread: rows in order, no two threads in one place
   dispatch_float(dy.dtype, [&]<class T>(TypeTag<T>) {
 #pragma omp parallel for schedule(static)
     for (int64_t begin = 0; begin < C; begin += kBlock) {

@@ -23,8 +23,8 @@ dnnl::memory::data_type type_of(DType type) {
 }
 
 dnnl::memory::desc matrix(int64_t rows, int64_t columns, Layout layout, DType type) {
-  const dnnl::memory::dims strides = layout == Layout::plain ? dnnl::memory::dims{columns, 1}
-                                                             : dnnl::memory::dims{1, rows};
+  const dnnl::memory::dims strides =
+      layout == Layout::plain ? dnnl::memory::dims{columns, 1} : dnnl::memory::dims{1, rows};
   return {{rows, columns}, type_of(type), strides};
 }
 
@@ -55,8 +55,13 @@ Plan make_plan(const Gemm& g) {
   auto unbound = [](const dnnl::memory::desc& desc) {
     return dnnl::memory(desc, engine(), DNNL_MEMORY_NONE);
   };
-  return {dnnl::matmul(chosen), unbound(a), unbound(b), unbound(bias), unbound(c),
-          unbound(chosen.scratchpad_desc()), int64_t(chosen.scratchpad_desc().get_size())};
+  return {dnnl::matmul(chosen),
+          unbound(a),
+          unbound(b),
+          unbound(bias),
+          unbound(c),
+          unbound(chosen.scratchpad_desc()),
+          int64_t(chosen.scratchpad_desc().get_size())};
 }
 
 // Making a primitive costs about a millisecond, so each shape is made once. The handles of a plan
@@ -77,10 +82,13 @@ void scale_rows(const Gemm& g, void* c, const void* bias) {  // K = 0: c = bias,
   const auto row = size_t(g.n * size_of(g.c_type));
   for (int64_t i = 0; i < g.m; ++i) {
     auto* out = static_cast<std::byte*>(c) + size_t(i) * row;
-    if (!bias) std::memset(out, 0, row);
-    else if (g.c_type == g.type) std::memcpy(out, bias, row);
-    else for (int64_t j = 0; j < g.n; ++j)
-      reinterpret_cast<float*>(out)[j] = float(static_cast<const bf16*>(bias)[j]);
+    if (!bias)
+      std::memset(out, 0, row);
+    else if (g.c_type == g.type)
+      std::memcpy(out, bias, row);
+    else
+      for (int64_t j = 0; j < g.n; ++j)
+        reinterpret_cast<float*>(out)[j] = float(static_cast<const bf16*>(bias)[j]);
   }
 }
 

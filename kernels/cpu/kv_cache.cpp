@@ -22,7 +22,8 @@ void kv_append(Stream&, InOut keys, InOut values, In qkv, In where) {
   const auto* in = static_cast<const std::byte*>(qkv.tensor().data);
   for (int64_t n = 0; n < N; ++n) {
     const int32_t place = where.as<int32_t>()[n];
-    check(place >= 0 && place < T, "kv_append: place {} of row {} is outside 0..{}", place, n, T - 1);
+    check(place >= 0 && place < T, "kv_append: place {} of row {} is outside 0..{}", place, n,
+          T - 1);
     const std::byte* key = in + size_t(n + 1) * row - 2 * bytes;
     std::memcpy(static_cast<std::byte*>(keys.data) + size_t(place) * bytes, key, bytes);
     std::memcpy(static_cast<std::byte*>(values.data) + size_t(place) * bytes, key + bytes, bytes);
@@ -39,7 +40,8 @@ struct Range {
 
 void check_range(const char* what, Range range, int64_t N, int64_t T) {
   for (int64_t n = 0; n < N; ++n)
-    check(range.begin[n] >= 0 && range.count[n] >= 0 && int64_t(range.begin[n]) + range.count[n] <= T,
+    check(range.begin[n] >= 0 && range.count[n] >= 0 &&
+              int64_t(range.begin[n]) + range.count[n] <= T,
           "cached_attention_forward: row {} reads {} tokens {}..{} of a cache of {}", n, what,
           range.begin[n], int64_t(range.begin[n]) + range.count[n], T);
 }
@@ -61,7 +63,8 @@ void cached_attention_forward(Stream& stream, Out y, In qkv, In keys, In values,
   check(heads % key_heads == 0 && D * heads == y[1] && keys[1] == key_heads * D &&
             qkv[1] == (heads + 2 * key_heads) * D,
         "cached_attention_forward: rows of {}, outputs of {} and a cache of {} do not fit {} query "
-        "and {} key heads", qkv[1], y[1], keys[1], heads, key_heads);
+        "and {} key heads",
+        qkv[1], y[1], keys[1], heads, key_heads);
   const Range prefix{prefix_begin.as<int32_t>(), prefix_count.as<int32_t>()};
   const Range own{own_begin.as<int32_t>(), own_count.as<int32_t>()};
   check_range("prefix", prefix, N, T);
@@ -76,7 +79,8 @@ void cached_attention_forward(Stream& stream, Out y, In qkv, In keys, In values,
   int64_t longest_prefix = 1, longest = 1;
   for (int64_t n = 0; n < N; ++n) {
     const bool joins = n > 0 && n - starts.back() < kGroupRows &&
-                       prefix.begin[n] == prefix.begin[n - 1] && prefix.count[n] == prefix.count[n - 1];
+                       prefix.begin[n] == prefix.begin[n - 1] &&
+                       prefix.count[n] == prefix.count[n - 1];
     if (!joins) starts.push_back(n);
     longest_prefix = std::max<int64_t>(longest_prefix, prefix.count[n]);
     longest = std::max<int64_t>(longest, own.count[n]);

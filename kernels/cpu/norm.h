@@ -31,7 +31,8 @@ void normalize_row(T* y, float& mean, float& rstd, const T* x, const T* gamma, c
     drift += d;
     squares += d * d;
   }
-  const float rest = drift / float(C);  // what rounding has left in the mean; counts if that is large
+  const float rest =
+      drift / float(C);  // what rounding has left in the mean; counts if that is large
   const float r = 1.0f / std::sqrt(squares / float(C) - rest * rest + eps);
 #pragma omp simd
   for (int64_t c = 0; c < C; ++c)
@@ -42,8 +43,8 @@ void normalize_row(T* y, float& mean, float& rstd, const T* x, const T* gamma, c
 
 // dx = rstd (g - mean(g) - x̂ mean(g x̂)) + dskip, g = gamma dy; adds to dgamma and dbeta.
 template <class T>
-void normalize_row_backward(T* dx, float* dgamma, float* dbeta, const T* dy, const T* x,
-                            float mean, float rstd, const T* gamma, const T* dskip, int64_t C) {
+void normalize_row_backward(T* dx, float* dgamma, float* dbeta, const T* dy, const T* x, float mean,
+                            float rstd, const T* gamma, const T* dskip, int64_t C) {
   float sum_g = 0, sum_gx = 0;
 #pragma omp simd reduction(+ : sum_g, sum_gx)
   for (int64_t c = 0; c < C; ++c) {
@@ -63,8 +64,8 @@ void normalize_row_backward(T* dx, float* dgamma, float* dbeta, const T* dy, con
   }
 }
 
-// Runs body(begin, end, sums) over fixed blocks of `rows`, each with its own zeroed sums[width], then
-// add(total). The blocks are few and depend on `rows` only; the total is taken in their order.
+// Runs body(begin, end, sums) over fixed blocks of `rows`, each with its own zeroed sums[width],
+// then add(total). The blocks are few and depend on `rows` only; the total is taken in their order.
 template <class Body, class Add>
 void sum_over_blocks(Stream& stream, int64_t rows, int64_t width, Body&& body, Add&& add) {
   constexpr int64_t kMostBlocks = 32, kLeastRows = 16;

@@ -22,8 +22,8 @@ void normalize_image(Stream&, Out y, In x, PixelScale scale) {
 
 void patchify(Stream&, Out y, In x, int patch) {
   const int64_t B = x[0], R = x[2], S = x[3], p = patch;
-  check(p > 0 && R % p == 0 && S % p == 0, "patchify: an image of {}×{} cannot be cut into patches of {}",
-        R, S, p);
+  check(p > 0 && R % p == 0 && S % p == 0,
+        "patchify: an image of {}×{} cannot be cut into patches of {}", R, S, p);
   const int64_t down = R / p, across = S / p;
   check(y[0] == B * down * across && y[1] == 3 * p * p,
         "patchify: y is {} but {} patches of {} values are cut", y.shape.text(), B * down * across,

@@ -48,8 +48,8 @@ void collect(std::vector<Candidate>& list, const Row& row, float inverse_tempera
   std::sort(list.begin(), list.end());
 }
 
-// Few tokens hold nearly all the mass, so only those above a cut are sorted; the cut is lowered until
-// what decides lies above it.
+// Few tokens hold nearly all the mass, so only those above a cut are sorted; the cut is lowered
+// until what decides lies above it.
 int32_t pick(const Row& row, float u, SamplingOptions o) {
   thread_local std::vector<Candidate> list;
   const float inverse_temperature = 1.0f / o.temperature;
@@ -93,10 +93,13 @@ void sample(Stream&, Out token, Out logprob, In logits, In u, SamplingOptions o)
     }
     const int32_t chosen = o.temperature == 0 ? best : pick(row, u.as<float>()[n], o);
     token.as<int32_t>()[n] = chosen;
-    logprob.as<float>()[n] = float(double(row.logits[chosen] - row.largest) - std::log(mass(row, 1)));
+    logprob.as<float>()[n] =
+        float(double(row.logits[chosen] - row.largest) - std::log(mass(row, 1)));
   }
-  check(broken < 0, "sample: row {} of the logits holds NaN or nothing finite; the model's weights "
-        "or activations are broken", broken.load());
+  check(broken < 0,
+        "sample: row {} of the logits holds NaN or nothing finite; the model's weights "
+        "or activations are broken",
+        broken.load());
 }
 
 }  // namespace laclip::cpu

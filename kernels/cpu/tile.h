@@ -2,8 +2,8 @@
 //
 //   c[m,n] (+)= Σ_k a(m,k) b[k,n]        a(m,k) = a[m·a_row + k·a_column]
 //
-// N is a multiple of kVector (the caller pads); M and K are any. Each c[m,n] is one chain of FMAs in
-// the order of k, whatever M is: a row's bits do not depend on its neighbours.
+// N is a multiple of kVector (the caller pads); M and K are any. Each c[m,n] is one chain of FMAs
+// in the order of k, whatever M is: a row's bits do not depend on its neighbours.
 #pragma once
 
 #include <cstdint>
@@ -28,13 +28,14 @@ inline void product_tile(float* c, int64_t c_row, Strided a, const float* b, int
   Vector sum[M][V];
   for (int m = 0; m < M; ++m)
     for (int v = 0; v < V; ++v) {
-      if (accumulate) std::memcpy(&sum[m][v], c + m * c_row + v * kVector, sizeof(Vector));
-      else sum[m][v] = Vector{};
+      if (accumulate)
+        std::memcpy(&sum[m][v], c + m * c_row + v * kVector, sizeof(Vector));
+      else
+        sum[m][v] = Vector{};
     }
   for (int64_t k = 0; k < K; ++k) {
     Vector right[V];
-    for (int v = 0; v < V; ++v)
-      std::memcpy(&right[v], b + k * b_row + v * kVector, sizeof(Vector));
+    for (int v = 0; v < V; ++v) std::memcpy(&right[v], b + k * b_row + v * kVector, sizeof(Vector));
     for (int m = 0; m < M; ++m) {
       const float left = a.data[m * a.row + k * a.column];
       for (int v = 0; v < V; ++v) sum[m][v] += left * right[v];

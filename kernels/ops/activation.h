@@ -20,11 +20,11 @@ ActivationBackward activation_backward;
 SwigluForward swiglu_forward;
 }  // namespace cpu
 
-inline constexpr Op<ActivationForward> activation_forward{
-    "activation_forward: y[N F] <- x[N F]", cpu::activation_forward};
+inline constexpr Op<ActivationForward> activation_forward{"activation_forward: y[N F] <- x[N F]",
+                                                          cpu::activation_forward};
 inline constexpr Op<ActivationBackward> activation_backward{
     "activation_backward: dx[N F] <- dy[N F] x[N F]", cpu::activation_backward};
-inline constexpr Op<SwigluForward> swiglu_forward{
-    "swiglu_forward: y[N F] <- x[N 2*F]", cpu::swiglu_forward};
+inline constexpr Op<SwigluForward> swiglu_forward{"swiglu_forward: y[N F] <- x[N 2*F]",
+                                                  cpu::swiglu_forward};
 
 }  // namespace laclip

@@ -17,8 +17,8 @@
 namespace laclip {
 
 struct AttentionOptions {
-  int heads = 1;         // H
-  int key_heads = 1;     // K, divides H
+  int heads = 1;      // H
+  int key_heads = 1;  // K, divides H
   bool causal = false;
 };
 

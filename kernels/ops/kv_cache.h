@@ -1,7 +1,7 @@
 // Attention over cached keys and values: prefill and decoding of LLaMA.
 //
-// The cache is one pool of T tokens for each layer, keys[T K·D] and values[T K·D]. A sequence owns a
-// contiguous range of it; a prefix (the in-context examples) is such a range, shared by all
+// The cache is one pool of T tokens for each layer, keys[T K·D] and values[T K·D]. A sequence owns
+// a contiguous range of it; a prefix (the in-context examples) is such a range, shared by all
 // sequences that use it. Row n of qkv is one token; it attends to two ranges:
 //
 //   prefix[n]   tokens prefix_begin[n] .. prefix_begin[n] + prefix_count[n] - 1
@@ -27,8 +27,8 @@ CachedAttentionForward cached_attention_forward;
 }  // namespace cpu
 
 // keys[where[n]] = the key heads of row n, values[where[n]] = its value heads.
-inline constexpr Op<KvAppend> kv_append{
-    "kv_append: keys[T C] values[T C] <- qkv[N Q] where[N]:i32", cpu::kv_append};
+inline constexpr Op<KvAppend> kv_append{"kv_append: keys[T C] values[T C] <- qkv[N Q] where[N]:i32",
+                                        cpu::kv_append};
 inline constexpr Op<CachedAttentionForward> cached_attention_forward{
     "cached_attention_forward: y[N C] <- qkv[N Q] keys[T G] values[T G] prefix_begin[N]:i32 "
     "prefix_count[N]:i32 own_begin[N]:i32 own_count[N]:i32",

@@ -15,7 +15,8 @@
 
 namespace laclip {
 
-using LayernormForward = void(Stream&, Out y, Out mean, Out rstd, In x, In gamma, In beta, float eps);
+using LayernormForward = void(Stream&, Out y, Out mean, Out rstd, In x, In gamma, In beta,
+                              float eps);
 using LayernormBackward = void(Stream&, Out dx, Acc dgamma, Acc dbeta, In dy, In x, In mean,
                                In rstd, In gamma, In dskip);
 namespace cpu {

@@ -28,15 +28,15 @@ ProjectBackwardInput project_backward_input;
 ProjectBackwardWeight project_backward_weight;
 }  // namespace cpu
 
-inline constexpr Op<LinearForward> linear_forward{
-    "linear_forward: y[N O]:* <- x[N C] w[O C] b?[O]", cpu::linear_forward};
+inline constexpr Op<LinearForward> linear_forward{"linear_forward: y[N O]:* <- x[N C] w[O C] b?[O]",
+                                                  cpu::linear_forward};
 inline constexpr Op<LinearBackwardInput> linear_backward_input{
     "linear_backward_input: dx[N C] <- dy[N O] w[O C]", cpu::linear_backward_input};
 inline constexpr Op<LinearBackwardWeight> linear_backward_weight{
     "linear_backward_weight: dw[O C]:f32 db?[O]:f32 <- dy[N O] x[N C]",
     cpu::linear_backward_weight};
-inline constexpr Op<ProjectForward> project_forward{
-    "project_forward: y[N O] <- x[N C] w[C O]", cpu::project_forward};
+inline constexpr Op<ProjectForward> project_forward{"project_forward: y[N O] <- x[N C] w[C O]",
+                                                    cpu::project_forward};
 inline constexpr Op<ProjectBackwardInput> project_backward_input{
     "project_backward_input: dx[N C] <- dy[N O] w[C O]", cpu::project_backward_input};
 inline constexpr Op<ProjectBackwardWeight> project_backward_weight{

@@ -1,7 +1,8 @@
 // From images to rows of tokens.
 //
-// normalize_image: uint8 pixels to normalised planes, y[b,i,·] = (x[b,·,i] / 255 - mean[i]) / std[i].
-// patchify: cuts planes into patches so that the patch convolution becomes `linear` with the
+// normalize_image: uint8 pixels to normalised planes, y[b,i,·] = (x[b,·,i] / 255 - mean[i]) /
+// std[i]. patchify: cuts planes into patches so that the patch convolution becomes `linear` with
+// the
 //   weight [W, I·p·p] of conv1 viewed as a matrix: y[b·P + patch][(i·p + row)·p + column], patches
 //   row by row.
 // class_token: y = [cls; x] + places for each image; rows of x: B·P, rows of y: B·(P+1).
@@ -29,8 +30,8 @@ ClassTokenForward class_token_forward;
 ClassTokenBackward class_token_backward;
 }  // namespace cpu
 
-inline constexpr Op<NormalizeImage> normalize_image{
-    "normalize_image: y[B 3 R S] <- x[B R S 3]:u8", cpu::normalize_image};
+inline constexpr Op<NormalizeImage> normalize_image{"normalize_image: y[B 3 R S] <- x[B R S 3]:u8",
+                                                    cpu::normalize_image};
 inline constexpr Op<Patchify> patchify{"patchify: y[M K] <- x[B 3 R S]", cpu::patchify};
 inline constexpr Op<ClassTokenForward> class_token_forward{
     "class_token_forward: y[N C] <- x[M C] cls[C] places[T C]", cpu::class_token_forward};

@@ -13,7 +13,7 @@ namespace cpu {
 SumOfSquares sum_of_squares;
 }
 
-inline constexpr Op<SumOfSquares> sum_of_squares{
-    "sum_of_squares: y[1]:f32 <- x[N]:f32", cpu::sum_of_squares};
+inline constexpr Op<SumOfSquares> sum_of_squares{"sum_of_squares: y[1]:f32 <- x[N]:f32",
+                                                 cpu::sum_of_squares};
 
 }  // namespace laclip

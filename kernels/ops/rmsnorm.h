@@ -12,7 +12,7 @@ namespace cpu {
 RmsnormForward rmsnorm_forward;
 }
 
-inline constexpr Op<RmsnormForward> rmsnorm_forward{
-    "rmsnorm_forward: y[N C] <- x[N C] gamma[C]", cpu::rmsnorm_forward};
+inline constexpr Op<RmsnormForward> rmsnorm_forward{"rmsnorm_forward: y[N C] <- x[N C] gamma[C]",
+                                                    cpu::rmsnorm_forward};
 
 }  // namespace laclip

@@ -2,8 +2,8 @@
 // head are (x[i], x[i + D/2]), i < D/2. Applied in place to the query and key heads of rows
 // [q | k | v]; the values stay.
 //
-//   x[i]       <- x[i] cos - x[i + D/2] sin       cos, sin = table[position][i], table[position][D/2 + i]
-//   x[i + D/2] <- x[i + D/2] cos + x[i] sin
+//   x[i]       <- x[i] cos - x[i + D/2] sin       cos, sin = table[position][i],
+//   table[position][D/2 + i] x[i + D/2] <- x[i + D/2] cos + x[i] sin
 #pragma once
 
 #include "kernels/core/op.h"
@@ -11,7 +11,7 @@
 namespace laclip {
 
 struct RopeOptions {
-  int heads = 1;      // query heads
+  int heads = 1;  // query heads
   int key_heads = 1;
 };
 

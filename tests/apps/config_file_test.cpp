@@ -64,7 +64,8 @@ TEST(ConfigFile, UnknownOptionsAndMissingFilesAreUsageErrors) {
   } catch (const UsageError& error) {
     EXPECT_NE(std::string(error.what()).find("unknown option 'learning-rate'"), std::string::npos);
   }
-  EXPECT_THROW(Program().run({"train", "--config", (folder / "nothing.toml").string()}), UsageError);
+  EXPECT_THROW(Program().run({"train", "--config", (folder / "nothing.toml").string()}),
+               UsageError);
 }
 
 }  // namespace

@@ -53,12 +53,14 @@ TEST(Ranking, RetrievalAgreesWithSorting) {
   };
   const auto image = unit_rows(images), text = unit_rows(texts);
   std::vector<int32_t> image_of_text;
-  for (int64_t t = 0; t < texts; ++t) image_of_text.push_back(int32_t(random.below(uint32_t(images))));
+  for (int64_t t = 0; t < texts; ++t)
+    image_of_text.push_back(int32_t(random.below(uint32_t(images))));
 
   const RetrievalRecall recall = retrieval_recall(image, text, embed, image_of_text);
   auto score = [&](int64_t i, int64_t t) {
     float sum = 0;
-    for (int64_t e = 0; e < embed; ++e) sum += image[size_t(i * embed + e)] * text[size_t(t * embed + e)];
+    for (int64_t e = 0; e < embed; ++e)
+      sum += image[size_t(i * embed + e)] * text[size_t(t * embed + e)];
     return sum;
   };
   for (size_t k = 0; k < 3; ++k) {

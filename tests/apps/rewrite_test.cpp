@@ -25,9 +25,23 @@ class RewriteCommand : public testing::Test {
     write_atomically(folder_ / "captions.txt", captions);
   }
   Arguments arguments(const std::string& output, const Arguments& more = {}) const {
-    Arguments list{"rewrite", "--model", model(), "--tokenizer", tokenizer(), "--captions",
-                   (folder_ / "captions.txt").string(), "--mode", "human", "--example-sets", "4", "--seed", "3",
-                   "--max-new-tokens", "30", "--output", (folder_ / output).string()};
+    Arguments list{"rewrite",
+                   "--model",
+                   model(),
+                   "--tokenizer",
+                   tokenizer(),
+                   "--captions",
+                   (folder_ / "captions.txt").string(),
+                   "--mode",
+                   "human",
+                   "--example-sets",
+                   "4",
+                   "--seed",
+                   "3",
+                   "--max-new-tokens",
+                   "30",
+                   "--output",
+                   (folder_ / output).string()};
     list.insert(list.end(), more.begin(), more.end());
     return list;
   }
@@ -84,9 +98,8 @@ TEST_F(RewriteCommand, AKillIsContinuedToTheSameOutput) {
   size_t kills = 0;
   for (size_t lines : {2, 9, 25}) {
     Program program(arguments("killed", {"--batch-size", "2"}));
-    const Outcome outcome = program.stop(SIGKILL, [&] {
-      return fs::exists(part) && read_lines(part).size() >= lines;
-    });
+    const Outcome outcome =
+        program.stop(SIGKILL, [&] { return fs::exists(part) && read_lines(part).size() >= lines; });
     kills += outcome.code == 128 + SIGKILL;
     EXPECT_EQ(fs::exists(folder_ / "killed.jsonl"), fs::exists(folder_ / "killed.txt"));
   }
@@ -115,11 +128,13 @@ TEST_F(RewriteCommand, AnInterruptIsResumable) {
 }
 
 TEST_F(RewriteCommand, PromptsAreShown) {
-  const Outcome outcome = test::run({"rewrite", "--captions", (folder_ / "captions.txt").string(), "--mode", "coco",
-                                     "--limit", "1", "--print-prompts"});
+  const Outcome outcome = test::run({"rewrite", "--captions", (folder_ / "captions.txt").string(),
+                                     "--mode", "coco", "--limit", "1", "--print-prompts"});
   EXPECT_EQ(outcome.code, 0);
-  EXPECT_TRUE(outcome.out.starts_with("write image captions differently,\n\n            ")) << outcome.out;
-  EXPECT_TRUE(outcome.out.ends_with("\n\n            A dog number 0 runs in the park . =>\n")) << outcome.out;
+  EXPECT_TRUE(outcome.out.starts_with("write image captions differently,\n\n            "))
+      << outcome.out;
+  EXPECT_TRUE(outcome.out.ends_with("\n\n            A dog number 0 runs in the park . =>\n"))
+      << outcome.out;
 }
 
 TEST_F(RewriteCommand, BadInputIsOneClearLine) {
@@ -168,20 +183,23 @@ TEST_F(RewriteCommand, AFullDiskLosesNothing) {
 TEST(GenerateCommand, TextAloneAndPromptsOneALine) {
   LACLIP_REFERENCE_DATA("stories260k");
   const Json cases = read_json(test::reference_data("stories260k/golden/cases.json"));
-  const Outcome one = test::run({"generate", "--model", model(), "--tokenizer", tokenizer(), "--prompt",
-                                 "Once upon a time", "--temperature", "0", "--max-new-tokens", "20"});
+  const Outcome one =
+      test::run({"generate", "--model", model(), "--tokenizer", tokenizer(), "--prompt",
+                 "Once upon a time", "--temperature", "0", "--max-new-tokens", "20"});
   ASSERT_EQ(one.code, 0) << one.err;
   EXPECT_TRUE(one.out.starts_with(", there was a little girl")) << one.out;
   test::TemporaryFolder folder;
   std::string prompts;
   for (const Json& item : cases) prompts += item["prompt"].dump() + "\n";
   write_atomically(folder / "prompts.jsonl", prompts);
-  const Outcome many = test::run({"generate", "--model", model(), "--tokenizer", tokenizer(), "--prompts",
-                                  (folder / "prompts.jsonl").string(), "--temperature", "0", "--max-new-tokens", "20"});
+  const Outcome many = test::run({"generate", "--model", model(), "--tokenizer", tokenizer(),
+                                  "--prompts", (folder / "prompts.jsonl").string(), "--temperature",
+                                  "0", "--max-new-tokens", "20"});
   ASSERT_EQ(many.code, 0) << many.err;
   EXPECT_EQ(size_t(std::count(many.out.begin(), many.out.end(), '\n')), cases.size());
-  const Outcome logits = test::run({"generate", "--model", model(), "--tokenizer", tokenizer(), "--prompt",
-                                    "Once upon a time", "--logits", (folder / "logits").string(), "--max-new-tokens", "1"});
+  const Outcome logits = test::run({"generate", "--model", model(), "--tokenizer", tokenizer(),
+                                    "--prompt", "Once upon a time", "--logits",
+                                    (folder / "logits").string(), "--max-new-tokens", "1"});
   ASSERT_EQ(logits.code, 0) << logits.err;
   EXPECT_EQ(fs::file_size(folder / "logits") % (512 * 4), 0u);
 }

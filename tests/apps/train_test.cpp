@@ -31,13 +31,17 @@ class TrainCommand : public testing::Test {
     for (int i = 0; i < 60; ++i) {
       const std::string name = kColours[i % 3], caption = "a " + name + " square";
       const std::string image = coloured_image(i % 3, i % 20);
-      tar.add(fmt::format("{:03}.jpg", i), i == 7 ? "broken" : image).add(fmt::format("{:03}.txt", i), caption);
+      tar.add(fmt::format("{:03}.jpg", i), i == 7 ? "broken" : image)
+          .add(fmt::format("{:03}.txt", i), caption);
       captions += caption + "\n";
-      rewrites += Json{{"key", fmt::format("{:03}", i)}, {"text", "the picture is " + name}}.dump() + "\n";
+      rewrites +=
+          Json{{"key", fmt::format("{:03}", i)}, {"text", "the picture is " + name}}.dump() + "\n";
       if (i >= 12) continue;
       make_folders(folder_ / "images" / name);
       write_atomically(folder_ / "images" / name / fmt::format("{}.jpg", i), image);
-      pairs += Json{{"image", fmt::format("images/{}/{}.jpg", name, i)}, {"captions", {caption}}}.dump() + "\n";
+      pairs += Json{{"image", fmt::format("images/{}/{}.jpg", name, i)}, {"captions", {caption}}}
+                   .dump() +
+               "\n";
     }
     write_atomically(path("data.tar"), tar.finish());
     write_atomically(path("captions.txt"), captions);
@@ -45,14 +49,40 @@ class TrainCommand : public testing::Test {
     write_atomically(path("pairs.jsonl"), pairs);
     write_atomically(path("classnames.json"), R"(["red", "green", "blue"])");
     write_atomically(path("templates.json"), R"(["a {} square", "the picture is {}"])");
-    ASSERT_EQ(test::run({"tokenize", "--train", path("captions.txt"), "--vocab-size", "600", "-o", path("vocab.txt")}).code, 0);
+    ASSERT_EQ(test::run({"tokenize", "--train", path("captions.txt"), "--vocab-size", "600", "-o",
+                         path("vocab.txt")})
+                  .code,
+              0);
   }
   std::string path(const std::string& name) const { return (folder_ / name).string(); }
   Arguments arguments(const std::string& name, const Arguments& more = {}) const {
-    Arguments list{"train", "--train-data", path("data.tar"), "--rewrites", path("rewrites.jsonl"), "--tokenizer",
-                   path("vocab.txt"), "--model", "ViT-T-8-tiny", "--batch-size", "12", "--epochs", "4", "--lr", "1e-3",
-                   "--warmup", "4", "--log-every-n-steps", "1", "--save-every-n-steps", "3", "--seed", "1", "--logs",
-                   path("logs"), "--name", name};
+    Arguments list{"train",
+                   "--train-data",
+                   path("data.tar"),
+                   "--rewrites",
+                   path("rewrites.jsonl"),
+                   "--tokenizer",
+                   path("vocab.txt"),
+                   "--model",
+                   "ViT-T-8-tiny",
+                   "--batch-size",
+                   "12",
+                   "--epochs",
+                   "4",
+                   "--lr",
+                   "1e-3",
+                   "--warmup",
+                   "4",
+                   "--log-every-n-steps",
+                   "1",
+                   "--save-every-n-steps",
+                   "3",
+                   "--seed",
+                   "1",
+                   "--logs",
+                   path("logs"),
+                   "--name",
+                   name};
     list.insert(list.end(), more.begin(), more.end());
     return list;
   }
@@ -64,7 +94,8 @@ class TrainCommand : public testing::Test {
     std::string all;
     for (const std::string& line : read_lines(folder_ / "logs" / name / "metrics.jsonl")) {
       const Json row = Json::parse(line);
-      all += fmt::format("{} {} {}\n", row["stage"].dump(), row["step"].dump(), row.value("loss", Json()).dump());
+      all += fmt::format("{} {} {}\n", row["stage"].dump(), row["step"].dump(),
+                         row.value("loss", Json()).dump());
     }
     return all;
   }
@@ -72,17 +103,20 @@ class TrainCommand : public testing::Test {
 };
 
 TEST_F(TrainCommand, LearnsEvaluatesAndLeavesAWholeRunFolder) {
-  const Outcome outcome = test::run(arguments(
-      "run", {"--epochs", "12", "--val-images", path("images"), "--classnames", path("classnames.json"), "--templates",
-              path("templates.json"), "--val-pairs", path("pairs.jsonl"), "--eval-every-n-steps", "30"}));
+  const Outcome outcome = test::run(
+      arguments("run", {"--epochs", "12", "--val-images", path("images"), "--classnames",
+                        path("classnames.json"), "--templates", path("templates.json"),
+                        "--val-pairs", path("pairs.jsonl"), "--eval-every-n-steps", "30"}));
   ASSERT_EQ(outcome.code, 0) << outcome.err;
   const fs::path run = folder_ / "logs/run";
-  for (const char* file : {"config.toml", "manifest.json", "metrics.jsonl", "metrics.csv", "checkpoints/latest"})
+  for (const char* file :
+       {"config.toml", "manifest.json", "metrics.jsonl", "metrics.csv", "checkpoints/latest"})
     EXPECT_TRUE(fs::exists(run / file)) << file;
   EXPECT_NE(outcome.err.find("broken samples were replaced"), std::string::npos) << outcome.err;
-  const Outcome evaluated = test::run({"evaluate", "--checkpoint", (run / "checkpoints/latest").string(), "--tokenizer",
-                                       path("vocab.txt"), "--images", path("images"), "--classnames",
-                                       path("classnames.json"), "--templates", path("templates.json")});
+  const Outcome evaluated =
+      test::run({"evaluate", "--checkpoint", (run / "checkpoints/latest").string(), "--tokenizer",
+                 path("vocab.txt"), "--images", path("images"), "--classnames",
+                 path("classnames.json"), "--templates", path("templates.json")});
   ASSERT_EQ(evaluated.code, 0) << evaluated.err;
   const Json result = Json::parse(evaluated.out);
   ASSERT_TRUE(result["metrics"].contains("acc1")) << evaluated.out;
@@ -97,18 +131,21 @@ TEST_F(TrainCommand, LearnsEvaluatesAndLeavesAWholeRunFolder) {
 
 TEST_F(TrainCommand, AKillIsContinuedBitForBit) {
   for (const char* precision : {"fp32", "bf16"}) {
-    const std::string whole = std::string("whole-") + precision, killed = std::string("killed-") + precision;
+    const std::string whole = std::string("whole-") + precision,
+                      killed = std::string("killed-") + precision;
     ASSERT_EQ(test::run(arguments(whole, {"--precision", precision})).code, 0);
     const fs::path metrics = folder_ / "logs" / killed / "metrics.jsonl";
     int kills = 0;
     for (size_t lines : {5u, 11u}) {
       Program program(arguments(killed, {"--precision", precision, "--resume", "latest"}));
-      kills += program.stop(SIGKILL, [&] {
-        return fs::exists(metrics) && read_lines(metrics).size() >= lines;
-      }).code == 128 + SIGKILL;
+      kills += program
+                   .stop(SIGKILL,
+                         [&] { return fs::exists(metrics) && read_lines(metrics).size() >= lines; })
+                   .code == 128 + SIGKILL;
     }
     EXPECT_GE(kills, 1);
-    const Outcome last = test::run(arguments(killed, {"--precision", precision, "--resume", "latest"}));
+    const Outcome last =
+        test::run(arguments(killed, {"--precision", precision, "--resume", "latest"}));
     ASSERT_EQ(last.code, 0) << last.err;
     EXPECT_EQ(weights(killed), weights(whole)) << precision;
     EXPECT_EQ(losses(killed), losses(whole));
@@ -119,7 +156,8 @@ TEST_F(TrainCommand, AnInterruptSavesAndSaysHowToGoOn) {
   ASSERT_EQ(test::run(arguments("whole")).code, 0);
   const fs::path metrics = folder_ / "logs/stopped/metrics.jsonl";
   Program program(arguments("stopped"));
-  const Outcome outcome = program.stop(SIGTERM, [&] { return fs::exists(metrics) && read_lines(metrics).size() >= 4; });
+  const Outcome outcome =
+      program.stop(SIGTERM, [&] { return fs::exists(metrics) && read_lines(metrics).size() >= 4; });
   EXPECT_EQ(outcome.code, 1) << outcome.err;
   EXPECT_NE(outcome.err.find("--resume latest"), std::string::npos) << outcome.err;
   ASSERT_EQ(test::run(arguments("stopped", {"--resume", "latest"})).code, 0);
@@ -128,15 +166,19 @@ TEST_F(TrainCommand, AnInterruptSavesAndSaysHowToGoOn) {
 
 TEST_F(TrainCommand, TwoMicroBatchesAreOneBatch) {
   ASSERT_EQ(test::run(arguments("one", {"--steps", "3"})).code, 0);
-  ASSERT_EQ(test::run(arguments("two", {"--steps", "3", "--batch-size", "6", "--accum-freq", "2"})).code, 0);
+  ASSERT_EQ(
+      test::run(arguments("two", {"--steps", "3", "--batch-size", "6", "--accum-freq", "2"})).code,
+      0);
   const auto loss = [&](const std::string& name) {
-    return Json::parse(read_lines(folder_ / "logs" / name / "metrics.jsonl")[2])["loss"].get<double>();
+    return Json::parse(read_lines(folder_ / "logs" / name / "metrics.jsonl")[2])["loss"]
+        .get<double>();
   };
   EXPECT_NEAR(loss("one"), loss("two"), 1e-4 * loss("one"));
 }
 
 TEST_F(TrainCommand, ALossThatIsNotFiniteStopsTheRun) {
-  const Outcome outcome = test::run(arguments("diverged", {"--lr", "1e30", "--warmup", "0", "--save-every-n-steps", "1"}));
+  const Outcome outcome = test::run(
+      arguments("diverged", {"--lr", "1e30", "--warmup", "0", "--save-every-n-steps", "1"}));
   EXPECT_EQ(outcome.code, 1);
   EXPECT_NE(outcome.err.find("the loss is"), std::string::npos) << outcome.err;
   EXPECT_TRUE(fs::exists(folder_ / "logs/diverged/checkpoints/latest/open_clip_model.safetensors"));
@@ -177,7 +219,8 @@ TEST_F(TrainCommand, BadInputIsOneClearLine) {
   write_atomically(path("short.txt"), "one\ntwo\n");
   write_atomically(path("seven.txt"), "1\n2\n3\n4\n5\n6\n7\n");
   expect({"--rewrites", path("seven.txt")}, 1, "7 lines for 60 samples");
-  write_atomically(path("config.json"), R"({"embed_dim": 8, "vision_cfg": {}, "text_cfg": {}, "new_field": 1})");
+  write_atomically(path("config.json"),
+                   R"({"embed_dim": 8, "vision_cfg": {}, "text_cfg": {}, "new_field": 1})");
   expect({"--model", path("config.json")}, 1, "config.json");
   write_atomically(path("table.tsv"), "image\tcaption\na.jpg\tx\n");
   Arguments table = arguments("bad");
@@ -213,7 +256,8 @@ TEST_F(TrainCommand, BadEvaluationInputIsOneClearLine) {
   };
   expect({"--images", path("none"), "--classnames", path("classnames.json")}, 1, "none");
   write_atomically(path("other.json"), R"({"horse": "horse"})");
-  expect({"--images", path("images"), "--classnames", path("other.json")}, 1, "none of the 3 folders");
+  expect({"--images", path("images"), "--classnames", path("other.json")}, 1,
+         "none of the 3 folders");
   expect({"--pairs", path("none.jsonl")}, 1, "none.jsonl");
   expect({}, 2, "--images");
   std::string cut = read_text(fs::path(checkpoint) / "open_clip_model.safetensors");
@@ -226,13 +270,20 @@ TEST_F(TrainCommand, BadEvaluationInputIsOneClearLine) {
 TEST(InspectCommand, TellsWhatIsSound) {
   test::TemporaryFolder folder;
   write_atomically(folder / "a.jpg", coloured_image(0, 1));
-  write_atomically(folder / "b.jpg", coloured_image(0, 1).substr(0, coloured_image(0, 1).size() - 20));
-  write_atomically(folder / "c.tar", test::TarWriter().add("1.jpg", coloured_image(1, 1)).add("1.txt", "x").add("2.txt", "y").finish());
-  const Outcome sound = test::run({"inspect", (folder / "a.jpg").string(), "--preprocess", "16", "--save", (folder / "o.png").string()});
+  write_atomically(folder / "b.jpg",
+                   coloured_image(0, 1).substr(0, coloured_image(0, 1).size() - 20));
+  write_atomically(folder / "c.tar", test::TarWriter()
+                                         .add("1.jpg", coloured_image(1, 1))
+                                         .add("1.txt", "x")
+                                         .add("2.txt", "y")
+                                         .finish());
+  const Outcome sound = test::run({"inspect", (folder / "a.jpg").string(), "--preprocess", "16",
+                                   "--save", (folder / "o.png").string()});
   EXPECT_EQ(sound.code, 0) << sound.err;
   EXPECT_EQ(Json::parse(sound.out)["mode"], "RGB");
   EXPECT_TRUE(fs::exists(folder / "o.png"));
-  const Outcome mixed = test::run({"inspect", (folder / "a.jpg").string(), (folder / "b.jpg").string(), (folder / "c.tar").string()});
+  const Outcome mixed = test::run({"inspect", (folder / "a.jpg").string(),
+                                   (folder / "b.jpg").string(), (folder / "c.tar").string()});
   EXPECT_EQ(mixed.code, 1);
   const size_t first = mixed.out.find('\n'), second = mixed.out.find('\n', first + 1);
   EXPECT_EQ(Json::parse(mixed.out.substr(first + 1, second - first))["fault"], "truncated image");
@@ -245,18 +296,24 @@ TEST(TokenizeCommand, IdsAndBack) {
   test::TemporaryFolder folder;
   write_atomically(folder / "c.txt", "a dog runs\na cat sits\na dog sits\n");
   const std::string vocabulary = (folder / "v.txt").string();
-  ASSERT_EQ(test::run({"tokenize", "--train", (folder / "c.txt").string(), "--vocab-size", "530", "-o", vocabulary}).code, 0);
-  const Outcome ids = test::run({"tokenize", "--tokenizer", vocabulary, "--jsonl"}, "\"a dog\\nsits\"\n\"\"\n\"<|endoftext|>\"\n");
+  ASSERT_EQ(test::run({"tokenize", "--train", (folder / "c.txt").string(), "--vocab-size", "530",
+                       "-o", vocabulary})
+                .code,
+            0);
+  const Outcome ids = test::run({"tokenize", "--tokenizer", vocabulary, "--jsonl"},
+                                "\"a dog\\nsits\"\n\"\"\n\"<|endoftext|>\"\n");
   ASSERT_EQ(ids.code, 0) << ids.err;
   EXPECT_EQ(std::count(ids.out.begin(), ids.out.end(), '\n'), 3);
-  const Outcome text = test::run({"tokenize", "--tokenizer", vocabulary, "--jsonl", "--decode"}, ids.out);
+  const Outcome text =
+      test::run({"tokenize", "--tokenizer", vocabulary, "--jsonl", "--decode"}, ids.out);
   EXPECT_NE(text.out.find("dog sits"), std::string::npos) << text.out;
   EXPECT_EQ(test::run({"tokenize", "--tokenizer", vocabulary, "--jsonl"}, "not json\n").code, 1);
   EXPECT_EQ(test::run({"tokenize"}).code, 2);
 }
 
 TEST(Program, HelpAndWrongUsage) {
-  for (const char* command : {"rewrite", "train", "evaluate", "generate", "tokenize", "inspect", "bench"}) {
+  for (const char* command :
+       {"rewrite", "train", "evaluate", "generate", "tokenize", "inspect", "bench"}) {
     EXPECT_EQ(test::run({command, "--help"}).code, 0) << command;
     EXPECT_EQ(test::run({command, "--no-such-flag"}).code, 2) << command;
   }

@@ -36,9 +36,9 @@ TEST_F(EvaluationSetsTest, FoldersMatchByNameByOrderAndAsASubset) {
   const ImageFolder folder = folder_of({"cat", "dog"});
   EXPECT_EQ(folder.classes, (std::vector<std::string>{"cat", "dog"}));
   EXPECT_EQ(folder.labels, (Classes{0, 1}));
-  EXPECT_EQ(match(folder, R"(["dog", "horse", "cat"])"), (Classes{2, 0}));               // by name, a subset
-  EXPECT_EQ(match(folder, R"(["a tabby", "a hound"])"), (Classes{0, 1}));                // by order
-  EXPECT_EQ(match(folder, R"([["hound", "dog"], ["tom", "cat"]])"), (Classes{1, 0}));    // a synonym
+  EXPECT_EQ(match(folder, R"(["dog", "horse", "cat"])"), (Classes{2, 0}));  // by name, a subset
+  EXPECT_EQ(match(folder, R"(["a tabby", "a hound"])"), (Classes{0, 1}));   // by order
+  EXPECT_EQ(match(folder, R"([["hound", "dog"], ["tom", "cat"]])"), (Classes{1, 0}));  // a synonym
   EXPECT_EQ(match(folder, R"({"cat": "tabby", "eel": "eel", "dog": "hound"})"), (Classes{0, 2}));
   EXPECT_THROW(match(folder, R"(["a", "b", "c"])"), Error);  // neither names nor their number fit
   EXPECT_THROW(match(folder, R"({"eel": "eel"})"), Error);
@@ -63,9 +63,10 @@ TEST_F(EvaluationSetsTest, Templates) {
 }
 
 TEST_F(EvaluationSetsTest, PairsWithOneAndManyCaptions) {
-  const RetrievalPairs pairs = read_retrieval_pairs(
-      write("p.jsonl", "{\"image\": \"a.jpg\", \"captions\": [\"1\", \"2\"]}\n\n"
-                       "{\"image\": \"b.jpg\", \"caption\": \"3\"}\n"));
+  const RetrievalPairs pairs =
+      read_retrieval_pairs(write("p.jsonl",
+                                 "{\"image\": \"a.jpg\", \"captions\": [\"1\", \"2\"]}\n\n"
+                                 "{\"image\": \"b.jpg\", \"caption\": \"3\"}\n"));
   EXPECT_EQ(pairs.images, (std::vector<fs::path>{folder_ / "a.jpg", folder_ / "b.jpg"}));
   EXPECT_EQ(pairs.texts, (std::vector<std::string>{"1", "2", "3"}));
   EXPECT_EQ(pairs.image_of_text, (Classes{0, 0, 1}));

@@ -37,7 +37,8 @@ TEST(Preprocess, EqualsPillow) {
   const fs::path folder = test::reference_data("preprocess-reference");
   int compared = 0;
   for (const Json& row : rows_of(folder / "cases.jsonl")) {
-    if (!row.contains("decoded") || !fs::exists(folder / row["decoded"].get<std::string>())) continue;
+    if (!row.contains("decoded") || !fs::exists(folder / row["decoded"].get<std::string>()))
+      continue;
     const Image image = decode_image(read_bytes(folder / row["decoded"].get<std::string>()));
     for (const char* kind : {"bicubic", "bilinear"}) {
       const Image want = decode_image(read_bytes(folder / row[kind].get<std::string>()));
@@ -74,7 +75,8 @@ TEST(OddImages, EveryVerdictAndDecode) {
       double mean[3] = {};
       for (size_t i = 0; i < image.rgb.size(); ++i) mean[i % 3] += image.rgb[i];
       for (size_t c = 0; c < 3; ++c)
-        EXPECT_NEAR(mean[c] * 3 / double(image.rgb.size()), row["rgb_mean"][c].get<double>(), 0.5) << name;
+        EXPECT_NEAR(mean[c] * 3 / double(image.rgb.size()), row["rgb_mean"][c].get<double>(), 0.5)
+            << name;
       const ImageInfo info = probe_image(bytes, name);
       EXPECT_EQ(info.mode, row["mode"].get<std::string>()) << name;
     } catch (const ImageError& error) {

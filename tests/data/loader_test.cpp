@@ -26,7 +26,8 @@ class LoaderTest : public testing::Test {
       const auto jpeg = encode_jpeg(image, 95);
       std::string bytes(reinterpret_cast<const char*>(jpeg.data()), jpeg.size());
       if (broken.count(i)) bytes = "this is no image";
-      tar.add(fmt::format("{:03}.jpg", i), bytes).add(fmt::format("{:03}.txt", i), fmt::format("number {}", i));
+      tar.add(fmt::format("{:03}.jpg", i), bytes)
+          .add(fmt::format("{:03}.txt", i), fmt::format("number {}", i));
     }
     write_atomically(folder_ / "0.tar", tar.finish());
     return open_samples((folder_ / "0.tar").string(), {});

@@ -39,9 +39,11 @@ TEST(Prompts, AreByteIdenticalWithTheReferencePairs) {
         const auto [item, source, target] = draw.examples[k];
         const std::string name = name_of(mode);
         if (mode == RewriteMode::coco)
-          pairs[k] = {json["coco_caption_list"][item][source], json["coco_caption_list"][item][target]};
+          pairs[k] = {json["coco_caption_list"][item][source],
+                      json["coco_caption_list"][item][target]};
         else
-          pairs[k] = {json[name + "_source_caption_list"][item], json[name + "_target_caption_list"][item]};
+          pairs[k] = {json[name + "_source_caption_list"][item],
+                      json[name + "_target_caption_list"][item]};
       }
       EXPECT_EQ(prompt_prefix(pairs_of(bank, draw)) + prompt_query(captions[i]),
                 reference_prompt(pairs, captions[i]));
@@ -63,14 +65,16 @@ TEST(Prompts, BuiltInExamplesAreCompleteAndOurOwn) {
   for (RewriteMode mode : kModes) {
     const ExampleBank bank = ExampleBank::built_in(mode);
     std::vector<std::string> texts;
-    for (const ExamplePair& pair : bank.pairs) texts.insert(texts.end(), {pair.source, pair.target});
+    for (const ExamplePair& pair : bank.pairs)
+      texts.insert(texts.end(), {pair.source, pair.target});
     for (const auto& group : bank.groups) {
       EXPECT_EQ(group.size(), 5u);
       texts.insert(texts.end(), group.begin(), group.end());
     }
     EXPECT_EQ(bank.pairs.size(), mode == RewriteMode::coco ? 0u : 16u);
     EXPECT_EQ(bank.groups.size(), mode == RewriteMode::coco ? 18u : 0u);
-    EXPECT_EQ(std::set<std::string>(texts.begin(), texts.end()).size(), texts.size()) << "a text twice";
+    EXPECT_EQ(std::set<std::string>(texts.begin(), texts.end()).size(), texts.size())
+        << "a text twice";
     for (const std::string& text : texts) {
       EXPECT_EQ(text.find("=>"), std::string::npos);
       EXPECT_EQ(text.find('\n'), std::string::npos);
@@ -132,8 +136,9 @@ TEST(Prompts, FilesOfOwnExamples) {
   EXPECT_EQ(ExampleBank::from_file(file, RewriteMode::coco).pairs.size(), 3u);
   write_atomically(file, R"({"groups": [["a", "b"], ["c", "d"], ["e", "f", "g"]]})");
   EXPECT_EQ(ExampleBank::from_file(file, RewriteMode::chatgpt).groups.size(), 3u);
-  for (const char* wrong : {R"({"pairs": [["a", "b"]]})", R"({"pairs": [["a"], ["c", "d"], ["e", "f"]]})",
-                            R"({"groups": [["a"], ["c", "d"], ["e", "f"]]})", R"({"other": 1})", "[", "[]"}) {
+  for (const char* wrong :
+       {R"({"pairs": [["a", "b"]]})", R"({"pairs": [["a"], ["c", "d"], ["e", "f"]]})",
+        R"({"groups": [["a"], ["c", "d"], ["e", "f"]]})", R"({"other": 1})", "[", "[]"}) {
     write_atomically(file, wrong);
     EXPECT_THROW(ExampleBank::from_file(file, RewriteMode::human), Error) << wrong;
   }

@@ -12,7 +12,9 @@ namespace {
 const Json kSettings = {{"mode", "human"}, {"seed", 1}};
 
 Json record(size_t index) {
-  return {{"index", index}, {"text", fmt::format("rewritten {}", index)}, {"original", "line\nend \"q\""}};
+  return {{"index", index},
+          {"text", fmt::format("rewritten {}", index)},
+          {"original", "line\nend \"q\""}};
 }
 
 // Adds what is missing, last caption first, and finishes.
@@ -26,7 +28,8 @@ void complete(const fs::path& base, size_t begin, size_t end) {
 TEST(RewriteLog, ACutAtAnyByteLosesAndDoublesNothing) {
   test::TemporaryFolder folder;
   complete(folder / "whole", 3, 8);
-  const std::string want_jsonl = read_text(folder / "whole.jsonl"), want_text = read_text(folder / "whole.txt");
+  const std::string want_jsonl = read_text(folder / "whole.jsonl"),
+                    want_text = read_text(folder / "whole.txt");
   EXPECT_EQ(want_text, "rewritten 3\nrewritten 4\nrewritten 5\nrewritten 6\nrewritten 7\n");
 
   std::string part;
@@ -54,7 +57,8 @@ TEST(RewriteLog, AKillBetweenTheLastFilesIsMended) {
     RewriteLog log(folder / "b", kSettings, 0, 3);
     for (size_t i = 0; i < 3; ++i) log.add(record(i));
   }
-  write_atomically(folder / "b.txt", "old");  // .txt was written, .jsonl was not, the part file is there
+  write_atomically(folder / "b.txt",
+                   "old");  // .txt was written, .jsonl was not, the part file is there
   complete(folder / "b", 0, 3);
   EXPECT_EQ(read_text(folder / "b.jsonl"), want);
   EXPECT_EQ(read_text(folder / "b.txt"), read_text(folder / "a.txt"));

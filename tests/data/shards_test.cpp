@@ -65,7 +65,8 @@ TEST(TarIndex, EveryCutGivesWhatLiesBeforeIt) {
     const TarIndex index = index_tar(bytes_of(cut));
     EXPECT_LE(index.members.size(), members);
     for (const TarMember& m : index.members) EXPECT_LE(m.offset + m.size, length);
-    EXPECT_EQ(index.fault.empty(), length + 512 >= whole.size()) << length;  // one block marks the end
+    EXPECT_EQ(index.fault.empty(), length + 512 >= whole.size())
+        << length;  // one block marks the end
   }
 }
 
@@ -76,9 +77,10 @@ TEST(TarIndex, Dialects) {
   using Names = std::vector<std::string>;
   EXPECT_EQ(names_in(root / "go_tar/gnu.tar"), (Names{"small.txt", "small2.txt"}));
   EXPECT_EQ(names_in(root / "go_tar/ustar.tar").size(), 1u);
-  EXPECT_EQ(names_in(root / "go_tar/ustar.tar")[0],
-            "longname/longname/longname/longname/longname/longname/longname/longname/longname/longname/"
-            "longname/longname/longname/longname/longname/file.txt");
+  EXPECT_EQ(
+      names_in(root / "go_tar/ustar.tar")[0],
+      "longname/longname/longname/longname/longname/longname/longname/longname/longname/longname/"
+      "longname/longname/longname/longname/longname/file.txt");
   EXPECT_EQ(names_in(root / "go_tar/star.tar"), (Names{"small.txt", "small2.txt"}));
   EXPECT_EQ(names_in(root / "go_tar/pax-records.tar"), (Names{"file"}));
   EXPECT_EQ(names_in(root / "go_tar/gnu-utf8.tar").size(), 1u);
@@ -112,7 +114,8 @@ TEST(ShardList, BracesListsAndWildcards) {
   EXPECT_EQ(names("a.tar"), (Names{"a.tar"}));
   EXPECT_EQ(names("d/{008..010}.tar"), (Names{"d/008.tar", "d/009.tar", "d/010.tar"}));
   EXPECT_EQ(names("{8..10}"), (Names{"8", "9", "10"}));
-  EXPECT_EQ(names("{a,b}/{0..1}.tar::c.tar"), (Names{"a/0.tar", "a/1.tar", "b/0.tar", "b/1.tar", "c.tar"}));
+  EXPECT_EQ(names("{a,b}/{0..1}.tar::c.tar"),
+            (Names{"a/0.tar", "a/1.tar", "b/0.tar", "b/1.tar", "c.tar"}));
   EXPECT_THROW(expand_shards("{0..x}.tar"), Error);
   EXPECT_THROW(expand_shards("{5..1}.tar"), Error);
   EXPECT_THROW(expand_shards("{0..1.tar"), Error);
@@ -138,15 +141,17 @@ TEST(SampleSource, ShardsGiveWholeSamplesAndCountTheRest) {
                                          .add("004.txt", " \n")
                                          .add("__meta__", "x")
                                          .finish());
-  write_atomically(folder / "1.tar",
-                   test::TarWriter().add("x/000.jpg", "image x").add("x/000.txt", "caption x").finish());
+  write_atomically(
+      folder / "1.tar",
+      test::TarWriter().add("x/000.jpg", "image x").add("x/000.txt", "caption x").finish());
   const auto source = open_samples((folder / "{0..1}.tar").string(), {});
   ASSERT_EQ(source->size(), 3u);
   EXPECT_EQ(source->key(0), "000");
   EXPECT_EQ(source->caption(0), "caption 0");
   EXPECT_EQ(source->key(2), "x/000");
   const ImageBytes image = source->image(1);
-  EXPECT_EQ(std::string(reinterpret_cast<const char*>(image.view.data()), image.view.size()), "image 2");
+  EXPECT_EQ(std::string(reinterpret_cast<const char*>(image.view.data()), image.view.size()),
+            "image 2");
   const Json left_out = source->summary()["left_out"];
   EXPECT_EQ(left_out["without an image"], 1);
   EXPECT_EQ(left_out["without a caption"], 2);
@@ -156,11 +161,13 @@ TEST(SampleSource, RewritesByKeyAndByLine) {
   test::TemporaryFolder folder;
   test::TarWriter tar;
   for (const char* key : {"a", "b", "c"})
-    tar.add(std::string(key) + ".jpg", "image").add(std::string(key) + ".txt", std::string("caption ") + key);
+    tar.add(std::string(key) + ".jpg", "image")
+        .add(std::string(key) + ".txt", std::string("caption ") + key);
   write_atomically(folder / "0.tar", tar.finish());
   const auto source = open_samples((folder / "0.tar").string(), {});
-  write_atomically(folder / "keys.jsonl", "{\"key\":\"c\",\"text\":\"new c\"}\n{\"key\":\"zz\",\"text\":\"none\"}\n"
-                                          "{\"key\":\"a\",\"text\":\"new a\"}\n");
+  write_atomically(folder / "keys.jsonl",
+                   "{\"key\":\"c\",\"text\":\"new c\"}\n{\"key\":\"zz\",\"text\":\"none\"}\n"
+                   "{\"key\":\"a\",\"text\":\"new a\"}\n");
   source->attach_rewrites_by_key(folder / "keys.jsonl");
   EXPECT_EQ(source->rewrite(0, 0), "new a");
   EXPECT_EQ(source->rewrite(0, 1), "");
@@ -187,7 +194,8 @@ TEST(SampleSource, Tables) {
     open_samples((folder / "t.tsv").string(), wrong);
     FAIL() << "no error for a column that is not there";
   } catch (const Error& error) {
-    EXPECT_NE(std::string(error.what()).find("no column 'caption'"), std::string::npos) << error.what();
+    EXPECT_NE(std::string(error.what()).find("no column 'caption'"), std::string::npos)
+        << error.what();
     EXPECT_NE(std::string(error.what()).find("title, filepath"), std::string::npos) << error.what();
   }
   write_atomically(folder / "l.csv", "x/a.jpg,\"one, two\"\nx/readme.txt,no\nx/b.png,three\n");
@@ -202,7 +210,8 @@ TEST(SampleSource, Tables) {
 
 TEST(SampleSource, RealShard) {
   LACLIP_REFERENCE_DATA("flickr8k-1000");
-  const auto source = open_samples(test::reference_data("flickr8k-1000/flickr8k-000000.tar").string(), {});
+  const auto source =
+      open_samples(test::reference_data("flickr8k-1000/flickr8k-000000.tar").string(), {});
   EXPECT_EQ(source->size(), 100u);
   EXPECT_EQ(source->summary()["left_out"].size(), 0u);
 }

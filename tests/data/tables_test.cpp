@@ -14,7 +14,8 @@ namespace {
 using Fields = std::vector<std::string>;
 
 TEST(Csv, QuotesSeparatorsAndLines) {
-  const auto rows = parse_csv("a,b\r\n\"x,1\",\"say \"\"hi\"\"\"\n\n\"two\nlines\",\nlast,row", ',', "t");
+  const auto rows =
+      parse_csv("a,b\r\n\"x,1\",\"say \"\"hi\"\"\"\n\n\"two\nlines\",\nlast,row", ',', "t");
   ASSERT_EQ(rows.size(), 4u);
   EXPECT_EQ(rows[0].fields, (Fields{"a", "b"}));
   EXPECT_EQ(rows[1].fields, (Fields{"x,1", "say \"hi\""}));
@@ -38,7 +39,8 @@ TEST(Csv, NoBytesCrashIt) {
   constexpr char kAlphabet[] = "a,\"\n\r\t\0\xff";
   for (int round = 0; round < 2000; ++round) {
     std::string text;
-    for (uint32_t i = 0, n = random.below(40); i < n; ++i) text += kAlphabet[random.below(sizeof kAlphabet)];
+    for (uint32_t i = 0, n = random.below(40); i < n; ++i)
+      text += kAlphabet[random.below(sizeof kAlphabet)];
     try {
       for (const CsvRow& row : parse_csv(text, ',', "t")) EXPECT_FALSE(row.fields.empty());
     } catch (const Error&) {
@@ -64,7 +66,8 @@ TEST(CaptionTable, EveryForm) {
   EXPECT_THROW(read_captions((folder / "c.tsv").string(), {.column = "caption"}), Error);
   EXPECT_THROW(read_captions((folder / "c.tsv").string(), {.column = "3"}), Error);
 
-  write_atomically(folder / "c.tar", test::TarWriter().add("k.jpg", "x").add("k.txt", "cap").finish());
+  write_atomically(folder / "c.tar",
+                   test::TarWriter().add("k.jpg", "x").add("k.txt", "cap").finish());
   const CaptionTable tar = read_captions((folder / "c.tar").string());
   EXPECT_EQ(tar.keys[0], "k");
   EXPECT_EQ(tar.captions[0], "cap");
@@ -77,7 +80,8 @@ TEST(CaptionTable, PartsAreContiguousAndWhole) {
     for (size_t parts : {1u, 3u, 8u}) {
       size_t next = 0;
       for (size_t part = 1; part <= parts; ++part) {
-        const ShardRange range = shard_range(count, std::to_string(part) + "/" + std::to_string(parts));
+        const ShardRange range =
+            shard_range(count, std::to_string(part) + "/" + std::to_string(parts));
         EXPECT_EQ(range.begin, next);
         next = range.end;
       }

@@ -8,11 +8,10 @@
 //   check_gradient(layernorm_forward, layernorm_backward, sizes, reference, {eps}, {});
 //
 // check_op: values against the reference in double, in fp32 and bf16; and the roles: Out poisoned
-// before the call, Acc prefilled, In unchanged, guard bands untouched, the same bits with one thread,
-// every wrong shape refused.
-// check_gradient: ⟨dy, J v⟩ = ⟨Jᵀ dy, v⟩, where J v is the reference run on dual numbers; the operands
-// of the backward op are recognised by name (dy belongs to y, dgamma to gamma); an output `loss` has the
-// gradient 1.
+// before the call, Acc prefilled, In unchanged, guard bands untouched, the same bits with one
+// thread, every wrong shape refused. check_gradient: ⟨dy, J v⟩ = ⟨Jᵀ dy, v⟩, where J v is the
+// reference run on dual numbers; the operands of the backward op are recognised by name (dy belongs
+// to y, dgamma to gamma); an output `loss` has the gradient 1.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -58,11 +57,16 @@ inline Shape shape_of(const OperandRule& rule, const Sizes& sizes) {
 
 inline DType type_of(const OperandRule& rule, DType activation) {
   switch (rule.type) {
-    case TypeRule::f32: return DType::f32;
-    case TypeRule::bf16: return DType::bf16;
-    case TypeRule::i32: return DType::i32;
-    case TypeRule::u8: return DType::u8;
-    default: return activation;
+    case TypeRule::f32:
+      return DType::f32;
+    case TypeRule::bf16:
+      return DType::bf16;
+    case TypeRule::i32:
+      return DType::i32;
+    case TypeRule::u8:
+      return DType::u8;
+    default:
+      return activation;
   }
 }
 
@@ -77,19 +81,33 @@ class Guarded {
   void poison(int byte) { std::memset(tensor.data, byte, bytes_); }
   void store(const Doubles& values) {
     for (size_t i = 0; i < values.size(); ++i) switch (tensor.dtype) {
-        case DType::f32: tensor.as<float>()[i] = float(values[i]); break;
-        case DType::bf16: tensor.as<bf16>()[i] = bf16(float(values[i])); break;
-        case DType::i32: tensor.as<int32_t>()[i] = int32_t(values[i]); break;
-        default: tensor.as<uint8_t>()[i] = uint8_t(values[i]);
+        case DType::f32:
+          tensor.as<float>()[i] = float(values[i]);
+          break;
+        case DType::bf16:
+          tensor.as<bf16>()[i] = bf16(float(values[i]));
+          break;
+        case DType::i32:
+          tensor.as<int32_t>()[i] = int32_t(values[i]);
+          break;
+        default:
+          tensor.as<uint8_t>()[i] = uint8_t(values[i]);
       }
   }
   Doubles load() const {
     Doubles values(size_t(tensor.elements()));
     for (size_t i = 0; i < values.size(); ++i) switch (tensor.dtype) {
-        case DType::f32: values[i] = double(tensor.as<float>()[i]); break;
-        case DType::bf16: values[i] = double(float(tensor.as<bf16>()[i])); break;
-        case DType::i32: values[i] = double(tensor.as<int32_t>()[i]); break;
-        default: values[i] = double(tensor.as<uint8_t>()[i]);
+        case DType::f32:
+          values[i] = double(tensor.as<float>()[i]);
+          break;
+        case DType::bf16:
+          values[i] = double(float(tensor.as<bf16>()[i]));
+          break;
+        case DType::i32:
+          values[i] = double(tensor.as<int32_t>()[i]);
+          break;
+        default:
+          values[i] = double(tensor.as<uint8_t>()[i]);
       }
     return values;
   }
@@ -126,11 +144,14 @@ void call(const Op<void(Stream&, Args...)>& op, Stream& stream, const std::vecto
         for (size_t i = 0; i < J; ++i) count += !operand[i];
         return count;
       }();
-      if constexpr (Operand<Arg>) return Arg(operands[before(J, true)]);
-      else return std::get<attribute>(attributes);
+      if constexpr (Operand<Arg>)
+        return Arg(operands[before(J, true)]);
+      else
+        return std::get<attribute>(attributes);
     };
     op(stream, argument(std::integral_constant<size_t, I>{})...);
-  }(std::index_sequence_for<Args...>{});
+  }
+  (std::index_sequence_for<Args...>{});
 }
 
 inline Doubles random_normal(int64_t count, uint64_t seed) {
@@ -150,8 +171,9 @@ std::map<std::string, Guarded> make_operands(const Operator& op, const Sizes& si
     const std::string name(rule.name);
     Guarded operand(shape_of(rule, sizes), type_of(rule, type));
     const auto found = given.find(name);
-    operand.store(found != given.end() ? found->second
-                                       : random_normal(operand.tensor.elements(), 17 + uint64_t(i)));
+    operand.store(found != given.end()
+                      ? found->second
+                      : random_normal(operand.tensor.elements(), 17 + uint64_t(i)));
     operands.emplace(name, std::move(operand));
   }
   return operands;
@@ -175,16 +197,20 @@ inline double relative_error(const Doubles& got, const Doubles& want) {
   for (double w : want) squares += w * w;
   const double scale = std::sqrt(squares / double(std::max<size_t>(want.size(), 1))) + 1e-30;
   for (size_t i = 0; i < want.size(); ++i)
-    worst = std::max(worst, std::isnan(got[i]) ? 1e30
-                                               : std::abs(got[i] - want[i]) /
-                                                     (scale + std::abs(want[i])));
+    worst = std::max(worst, std::isnan(got[i])
+                                ? 1e30
+                                : std::abs(got[i] - want[i]) / (scale + std::abs(want[i])));
   return worst;
 }
 
 template <class... Args>
 std::vector<Role> roles_of(const Op<void(Stream&, Args...)>&) {
   std::vector<Role> roles;
-  ([&] { if constexpr (Operand<Args>) roles.push_back(Args::role); }(), ...);
+  (
+      [&] {
+        if constexpr (Operand<Args>) roles.push_back(Args::role);
+      }(),
+      ...);
   return roles;
 }
 

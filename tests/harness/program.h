@@ -23,16 +23,19 @@ struct Outcome {
   std::string out, err;
 };
 
-// A run of `laclip ARGUMENTS` in the background. Files longer than `file_limit` bytes cannot be written,
-// as on a full disk (0: no limit).
+// A run of `laclip ARGUMENTS` in the background. Files longer than `file_limit` bytes cannot be
+// written, as on a full disk (0: no limit).
 class Program {
  public:
-  Program(const std::vector<std::string>& arguments, const std::string& input = "", size_t file_limit = 0) {
+  Program(const std::vector<std::string>& arguments, const std::string& input = "",
+          size_t file_limit = 0) {
     write_atomically(folder_ / "in", input);
     std::vector<char*> argv{const_cast<char*>(LACLIP_BINARY)};
-    for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
+    for (const std::string& argument : arguments)
+      argv.push_back(const_cast<char*>(argument.c_str()));
     argv.push_back(nullptr);
-    const std::string in = (folder_ / "in").string(), out = (folder_ / "out").string(), err = (folder_ / "err").string();
+    const std::string in = (folder_ / "in").string(), out = (folder_ / "out").string(),
+                      err = (folder_ / "err").string();
     process_ = fork();
     if (process_ == 0) {
       dup2(open(in.c_str(), O_RDONLY), 0);
@@ -60,15 +63,16 @@ class Program {
  private:
   bool running() {
     siginfo_t info{};
-    return waitid(P_PID, id_t(process_), &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == 0;
+    return waitid(P_PID, id_t(process_), &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+           info.si_pid == 0;
   }
   Outcome finish(int signal) {
     if (signal) kill(process_, signal);
     int status = 0;
     waitpid(process_, &status, 0);
     process_ = -1;
-    return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), read_text(folder_ / "out"),
-            read_text(folder_ / "err")};
+    return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status),
+            read_text(folder_ / "out"), read_text(folder_ / "err")};
   }
   TemporaryFolder folder_;
   pid_t process_ = -1;

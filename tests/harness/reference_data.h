@@ -14,7 +14,8 @@ namespace laclip::test {
 inline std::filesystem::path reference_data(const std::string& name) {
   const char* root = std::getenv("LACLIP_REFERENCE_DATA");
   return (root ? std::filesystem::path(root)
-               : std::filesystem::path(LACLIP_SOURCE_DIR) / "../shared/data") / name;
+               : std::filesystem::path(LACLIP_SOURCE_DIR) / "../shared/data") /
+         name;
 }
 
 // A fresh folder for the files of one test, removed when the object goes.
@@ -40,6 +41,6 @@ class TemporaryFolder {
 
 }  // namespace laclip::test
 
-#define LACLIP_REFERENCE_DATA(name)                                                     \
-  if (!std::filesystem::exists(laclip::test::reference_data(name)))                     \
+#define LACLIP_REFERENCE_DATA(name)                                 \
+  if (!std::filesystem::exists(laclip::test::reference_data(name))) \
   GTEST_SKIP() << "reference data '" << (name) << "' is absent (set LACLIP_REFERENCE_DATA)"

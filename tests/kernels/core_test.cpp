@@ -39,12 +39,19 @@ TEST(Contract, AcceptsWhatFits) {
 
 TEST(Contract, NamesTheOperandTheSizeAndWhoBoundIt) {
   Operands o;
-  EXPECT_EQ(error_of([&] { probe_op(o.stream, o.y.view({3, 4}), o.x, none); }),
+  EXPECT_EQ(error_of([&] {
+              probe_op(o.stream, o.y.view({3, 4}), o.x, none);
+            }),
             "probe: y is [3 4] but C = 3 (x is [2 3])");
-  EXPECT_EQ(error_of([&] { probe_op(o.stream, o.y.view({2, 6}), o.x.rows(0, 2), o.b.rows(0, 2)); }),
+  EXPECT_EQ(error_of([&] {
+              probe_op(o.stream, o.y.view({2, 6}), o.x.rows(0, 2), o.b.rows(0, 2));
+            }),
             "probe: b is [2] but N = 2 (y is [2 6])");
-  EXPECT_EQ(error_of([&] { probe_op(o.stream, o.y.view({2, 2, 3}), o.x, none); }),
-            "probe: y is [2 2 3], but 2 dimensions are needed (probe: y[N 2*C] <- x[N C] b?[N+1]:i32)");
+  EXPECT_EQ(
+      error_of([&] {
+        probe_op(o.stream, o.y.view({2, 2, 3}), o.x, none);
+      }),
+      "probe: y is [2 2 3], but 2 dimensions are needed (probe: y[N 2*C] <- x[N C] b?[N+1]:i32)");
 }
 
 TEST(Contract, ChecksTypesAndMissingOperands) {

@@ -63,26 +63,29 @@ struct BlockCase {
     const Tensor y = step.tensor({kRows, kWidth});
     const auto saved = block.forward(step, input(), sequences(), y);
     std::vector<float> dx(x.size());
-    block.backward(step, saved, tensor_of(cotangent.data(), {kRows, kWidth}), tensor_of(dx.data(), {kRows, kWidth}));
+    block.backward(step, saved, tensor_of(cotangent.data(), {kRows, kWidth}),
+                   tensor_of(dx.data(), {kRows, kWidth}));
     return dx;
   }
 
   ParameterSet parameters;
   TransformerBlock block;
-  std::vector<float> x = random_values(kRows * kWidth, 1), cotangent = random_values(kRows * kWidth, 2);
+  std::vector<float> x = random_values(kRows * kWidth, 1),
+                     cotangent = random_values(kRows * kWidth, 2);
   std::vector<int32_t> offsets{0, 4, 5, 9};
   Stream stream;
   Arena arena{"test", 1 << 22};
   Step step{stream, arena};
 };
 
-// The slope of the loss when `values` move along `direction`: a central difference, whose error is of
-// the order of the step squared and of the rounding of fp32 over the step.
+// The slope of the loss when `values` move along `direction`: a central difference, whose error is
+// of the order of the step squared and of the rounding of fp32 over the step.
 double slope(BlockCase& test, float* values, const std::vector<double>& direction) {
   constexpr double kStep = 2e-3;
   const std::vector<float> before(values, values + direction.size());
   const auto at = [&](double t) {
-    for (size_t i = 0; i < direction.size(); ++i) values[i] = float(double(before[i]) + t * direction[i]);
+    for (size_t i = 0; i < direction.size(); ++i)
+      values[i] = float(double(before[i]) + t * direction[i]);
     return test.loss();
   };
   const double result = (at(kStep) - at(-kStep)) / (2 * kStep);
@@ -95,7 +98,8 @@ class TransformerBlockTest : public testing::TestWithParam<std::pair<bool, bool>
 TEST_P(TransformerBlockTest, GradientsAgreeWithFiniteDifferences) {
   BlockCase test(GetParam().first, GetParam().second);
   const auto dx = test.backward();
-  const auto expect = [&](const std::string& what, float* values, const float* gradient, int64_t count) {
+  const auto expect = [&](const std::string& what, float* values, const float* gradient,
+                          int64_t count) {
     // Along the gradient, scaled to length one: the slope is the gradient's length.
     double length = 0;
     for (int64_t i = 0; i < count; ++i) length += double(gradient[i]) * double(gradient[i]);
@@ -128,7 +132,8 @@ TEST(TransformerBlock, GradientsAccumulate) {
 TEST(TransformerBlock, SequencesDoNotSeeEachOther) {
   BlockCase test(false, false);
   const auto before = test.forward();
-  for (int64_t c = 0; c < kWidth; c += 2) test.x[size_t(4 * kWidth + c)] += 1;  // the middle sequence
+  for (int64_t c = 0; c < kWidth; c += 2)
+    test.x[size_t(4 * kWidth + c)] += 1;  // the middle sequence
   const auto after = test.forward();
   for (int64_t row = 0; row < kRows; ++row) {
     const auto begin = before.begin() + row * kWidth;

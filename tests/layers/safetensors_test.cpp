@@ -44,7 +44,10 @@ TEST_F(Safetensors, WritesWhatItReads) {
   std::vector<int32_t> b{7, 8};
   bf16 c[1] = {bf16(1.5f)};
   const fs::path path = folder_ / "a.safetensors";
-  write_safetensors(path, {{"c", tensor_of(c, {1})}, {"a", tensor_of(a.data(), {2, 3})}, {"b", tensor_of(b.data(), {2})}},
+  write_safetensors(path,
+                    {{"c", tensor_of(c, {1})},
+                     {"a", tensor_of(a.data(), {2, 3})},
+                     {"b", tensor_of(b.data(), {2})}},
                     {{"format", "pt"}, {"note", "äöü \"x\""}});
   const SafetensorsFile file(path);
   EXPECT_EQ(file.entries().size(), 3u);
@@ -71,31 +74,37 @@ TEST_F(Safetensors, EveryCutIsAnError) {
 TEST_F(Safetensors, DefectsOfTheHeaderAreNamed) {
   const std::string four(4, '\0'), eight(8, '\0');
   EXPECT_EQ(error(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})", four), "");
-  const auto named = [&](const std::string& header, const std::string& data, const std::string& part) {
+  const auto named = [&](const std::string& header, const std::string& data,
+                         const std::string& part) {
     EXPECT_NE(error(header, data).find(part), std::string::npos) << error(header, data);
   };
   named("[1]", "", "does not start with");
   named("{", "", "not valid JSON");
-  named(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,8]}})", eight, "8 bytes where shape and type need 4");
+  named(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,8]}})", eight,
+        "8 bytes where shape and type need 4");
   named(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}})", eight, "leave a hole");
   named(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})", eight, "belong to no tensor");
   named(R"({"a":{"dtype":"F32","shape":[9],"data_offsets":[0,36]}})", four, "cut off");
   named(R"({"a":{"dtype":"F99","shape":[1],"data_offsets":[0,4]}})", four, "unknown dtype");
   named(R"({"a":{"dtype":"F32","shape":[-1],"data_offsets":[0,4]}})", four, "tensor 'a'");
-  named(R"({"a":{"dtype":"F32","shape":[4611686018427387904,4],"data_offsets":[0,4]}})", four, "impossibly large");
+  named(R"({"a":{"dtype":"F32","shape":[4611686018427387904,4],"data_offsets":[0,4]}})", four,
+        "impossibly large");
   named(R"({"a":{"dtype":"F32","data_offsets":[0,4]}})", four, "'shape'");
   named(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0]}})", four, "two numbers");
-  named(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})",
-        four, "listed twice");
-  named(R"({"a":{"dtype":"F32","shape":[1,1,1,1,1,1],"data_offsets":[0,4]}})", four, "6 dimensions");
+  named(
+      R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})",
+      four, "listed twice");
+  named(R"({"a":{"dtype":"F32","shape":[1,1,1,1,1,1],"data_offsets":[0,4]}})", four,
+        "6 dimensions");
 }
 
 TEST_F(Safetensors, NothingInTheCorpusCrashesIt) {
   LACLIP_REFERENCE_DATA("fuzz-corpora");
   int count = 0;
-  for (const auto& entry : fs::recursive_directory_iterator(test::reference_data("fuzz-corpora/gofuzz_json"))) {
+  for (const auto& entry :
+       fs::recursive_directory_iterator(test::reference_data("fuzz-corpora/gofuzz_json"))) {
     if (!entry.is_regular_file()) continue;
-    error(read_text(entry.path()), std::string(64, '\0'));  // as a header
+    error(read_text(entry.path()), std::string(64, '\0'));   // as a header
     if (entry.file_size() > 0) error_of_file(entry.path());  // and as a whole file
     ++count;
   }
@@ -104,7 +113,8 @@ TEST_F(Safetensors, NothingInTheCorpusCrashesIt) {
 
 TEST_F(Safetensors, RandomChangesOfAValidFile) {
   std::vector<float> a(6, 1);
-  write_safetensors(folder_ / "a.safetensors", {{"a", tensor_of(a.data(), {2, 3})}, {"b", tensor_of(a.data(), {3})}});
+  write_safetensors(folder_ / "a.safetensors",
+                    {{"a", tensor_of(a.data(), {2, 3})}, {"b", tensor_of(a.data(), {3})}});
   const std::string whole = read_text(folder_ / "a.safetensors");
   Random random(5, RandomUse::test);
   int refused = 0;

@@ -17,12 +17,14 @@ namespace {
 
 double norm_of(const Tensor& x) {
   double squares = 0;
-  for (int64_t i = 0; i < x.elements(); ++i) squares += double(x.as<float>()[i]) * double(x.as<float>()[i]);
+  for (int64_t i = 0; i < x.elements(); ++i)
+    squares += double(x.as<float>()[i]) * double(x.as<float>()[i]);
   return std::sqrt(squares);
 }
 
-// ‖got - want‖ / max(‖want‖, least). The softmax does not change when the same vector is added to all
-// keys, so the gradient of a key bias is zero and what is computed is rounding: `least` is its measure.
+// ‖got - want‖ / max(‖want‖, least). The softmax does not change when the same vector is added to
+// all keys, so the gradient of a key bias is zero and what is computed is rounding: `least` is its
+// measure.
 double relative_l2(const Tensor& got, const Tensor& want, double least = 0) {
   double difference = 0, scale = least * least;
   for (int64_t i = 0; i < want.elements(); ++i) {
@@ -33,8 +35,9 @@ double relative_l2(const Tensor& got, const Tensor& want, double least = 0) {
   return std::sqrt(difference / (scale + 1e-30));
 }
 
-// The ranges of a parameter that training determines. Adam divides a gradient by its own size, so the
-// rounding that stands for the zero gradient of a key bias moves it at random, here and in PyTorch.
+// The ranges of a parameter that training determines. Adam divides a gradient by its own size, so
+// the rounding that stands for the zero gradient of a key bias moves it at random, here and in
+// PyTorch.
 std::vector<std::pair<int64_t, int64_t>> parts_without_key_bias(const Parameter& p) {
   if (p.name.ends_with("k_norm.bias") || p.shape.rank == 0) return {};
   if (!p.name.ends_with("in_proj_bias")) return {{0, p.shape[0]}};
@@ -116,14 +119,17 @@ TEST_P(ClipGolden, FiveStepsOfAdamw) {
   EXPECT_NEAR(model.logit_scale(), golden.file.tensor("s.logit_scale").as<float>()[0], 1e-5);
   for (const Parameter& p : model.parameters().list())
     for (const auto& [begin, count] : parts_without_key_bias(p))
-      EXPECT_LE(relative_l2(p.master.rows(begin, count), golden.file.tensor("s." + p.name).rows(begin, count)),
-                1e-4) << p.name;
+      EXPECT_LE(relative_l2(p.master.rows(begin, count),
+                            golden.file.tensor("s." + p.name).rows(begin, count)),
+                1e-4)
+          << p.name;
 }
 
 // Two micro-batches of three, and five of one and less: the same gradients as the batch of six.
 TEST_P(ClipGolden, MicroBatchesGiveTheFullBatch) {
   const Golden golden(GetParam());
-  Clip whole(golden.config, DType::f32, Training::yes, 0), parts(golden.config, DType::f32, Training::yes, 0);
+  Clip whole(golden.config, DType::f32, Training::yes, 0),
+      parts(golden.config, DType::f32, Training::yes, 0);
   golden.load(whole);
   golden.load(parts);
   ClipTrainer whole_trainer(whole, 6, 6);
@@ -133,7 +139,8 @@ TEST_P(ClipGolden, MicroBatchesGiveTheFullBatch) {
     EXPECT_FLOAT_EQ(trainer.compute_gradients(golden.batch), loss);
     const double least = kLeastShare * norm_of(whole.parameters().gradients());
     for (const Parameter& p : parts.parameters().list())
-      EXPECT_LE(relative_l2(p.gradient, whole.parameters().find(p.name)->gradient, least), 1e-5) << p.name;
+      EXPECT_LE(relative_l2(p.gradient, whole.parameters().find(p.name)->gradient, least), 1e-5)
+          << p.name;
   }
 }
 
@@ -192,7 +199,8 @@ TEST(ClipCheckpoint, AResumedRunIsTheUninterruptedOne) {
       }
     };
     test::TemporaryFolder folder;
-    Clip straight(golden.config, type, Training::yes, 3), first(golden.config, type, Training::yes, 3),
+    Clip straight(golden.config, type, Training::yes, 3),
+        first(golden.config, type, Training::yes, 3),
         second(golden.config, type, Training::yes, 99);
     train(straight, 1, 6);
     train(first, 1, 3);
@@ -204,7 +212,8 @@ TEST(ClipCheckpoint, AResumedRunIsTheUninterruptedOne) {
     // And what evaluation loads is what was saved.
     const auto loaded = load_clip(folder / "c", DType::f32);
     EXPECT_EQ(relative_l2(loaded->parameters().find("text_projection")->value,
-                          first.parameters().find("text_projection")->master), 0);
+                          first.parameters().find("text_projection")->master),
+              0);
   }
 }
 
@@ -220,7 +229,8 @@ std::string error_of(const std::function<void()>& body) {
 TEST(ClipCheckpoint, WeightsThatDoNotFitAreNamed) {
   const Golden golden("clip_open_clip"), other("clip_laclip");
   test::TemporaryFolder folder;
-  Clip model(golden.config, DType::f32, Training::yes, 0), foreign(other.config, DType::f32, Training::yes, 0);
+  Clip model(golden.config, DType::f32, Training::yes, 0),
+      foreign(other.config, DType::f32, Training::yes, 0);
   save_checkpoint(foreign, folder / "c", {});
   const std::string error = error_of([&] { load_clip_weights(model, folder / "c"); });
   EXPECT_NE(error.find("missing visual.class_embedding"), std::string::npos) << error;
@@ -228,11 +238,14 @@ TEST(ClipCheckpoint, WeightsThatDoNotFitAreNamed) {
 
   model.parameters().find("visual.proj")->master.as<float>()[5] = std::nanf("");
   save_checkpoint(model, folder / "nan", {});
-  EXPECT_NE(error_of([&] { load_clip(folder / "nan", DType::f32); }).find("'visual.proj' holds NaN"),
+  EXPECT_NE(error_of([&] {
+              load_clip(folder / "nan", DType::f32);
+            }).find("'visual.proj' holds NaN"),
             std::string::npos);
   const fs::path file = folder / "nan/open_clip_model.safetensors";
   write_atomically(file, read_text(file).substr(0, 5000));
-  EXPECT_NE(error_of([&] { load_clip(folder / "nan", DType::f32); }).find("cut off"), std::string::npos);
+  EXPECT_NE(error_of([&] { load_clip(folder / "nan", DType::f32); }).find("cut off"),
+            std::string::npos);
   EXPECT_NE(error_of([&] { load_clip(folder / "none", DType::f32); }).find("no such checkpoint"),
             std::string::npos);
 }
@@ -247,8 +260,9 @@ TEST(ClipConfig, PresetsAreSound) {
 TEST(ClipConfig, UnknownFieldsThatMatterAreErrors) {
   Json json = load_clip_config("ViT-B-32").json;
   json["vision_cfg"]["patch_dropout"] = 0.5;
-  EXPECT_NE(error_of([&] { parse_clip_config(json, "c.json"); })
-                .find("c.json: vision_cfg: field 'patch_dropout' = 0.5 is not supported"),
+  EXPECT_NE(error_of([&] {
+              parse_clip_config(json, "c.json");
+            }).find("c.json: vision_cfg: field 'patch_dropout' = 0.5 is not supported"),
             std::string::npos);
   json["vision_cfg"].erase("patch_dropout");
   json["vision_cfg"]["layers"] = {3, 4, 6, 3};

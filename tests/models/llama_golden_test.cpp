@@ -73,12 +73,14 @@ TEST(LlamaFolder, DefectsAreNamed) {
     EXPECT_NE(error.find(part), std::string::npos) << error;
     EXPECT_EQ(error.find('\n'), std::string::npos) << error;
   };
-  expect_named(with_config("\"hidden_size\": 32", "\"hidden_size\": 36"), "but config.json makes it");
+  expect_named(with_config("\"hidden_size\": 32", "\"hidden_size\": 36"),
+               "but config.json makes it");
   expect_named(with_config("\"hidden_size\": 32", "\"hidden_size\": -1"), "zero or negative");
   expect_named(with_config("\"hidden_size\": 32", "\"width\": 32"), "'hidden_size'");
   expect_named(with_config("\"silu\"", "\"gelu\""), "'silu' is needed");
   expect_named(with_config("\"model_type\": \"llama\"", "\"model_type\": \"mistral\""), "mistral");
-  expect_named(with_config("\"attention_bias\": false", "\"attention_bias\": true"), "attention_bias");
+  expect_named(with_config("\"attention_bias\": false", "\"attention_bias\": true"),
+               "attention_bias");
   expect_named(with_config("{", "{{"), "config.json");
   expect_named(with_config("\"num_hidden_layers\": 2", "\"num_hidden_layers\": 3"), "is missing");
   fresh();

@@ -21,7 +21,8 @@ using Ids = std::vector<int32_t>;
 constexpr const char* kData = "stories260k";
 
 struct Stories {
-  std::unique_ptr<Llama> model = load_llama(test::reference_data("stories260k/stories260K.bin"), DType::f32);
+  std::unique_ptr<Llama> model =
+      load_llama(test::reference_data("stories260k/stories260K.bin"), DType::f32);
   Json cases = read_json(test::reference_data("stories260k/golden/cases.json"));
 };
 
@@ -36,7 +37,8 @@ GeneratorOptions greedy(int slots, int new_tokens) {
 }
 
 // All requests in one batch, answers in their order.
-std::vector<Generation> generate(LlamaGenerator& generator, std::vector<GenerationRequest> requests) {
+std::vector<Generation> generate(LlamaGenerator& generator,
+                                 std::vector<GenerationRequest> requests) {
   std::vector<Generation> results(requests.size());
   size_t given = 0;
   generator.run(
@@ -126,7 +128,8 @@ TEST(Stories260k, GreedyTextOfTwoHundredSteps) {
   const auto tokenizer = load_tokenizer(test::reference_data("stories260k/tok512.bin"));
   LlamaGenerator generator(*stories.model, greedy(1, 200));
   const auto result = generate(generator, {{0, -1, {1}}})[0];
-  const std::string want = read_text(test::reference_data("stories260k/expected_greedy_200steps.txt"));
+  const std::string want =
+      read_text(test::reference_data("stories260k/expected_greedy_200steps.txt"));
   const std::string got = tokenizer->decode_continuation({1}, result.tokens);
   // The reference prints 200 steps; a trailing newline of the file is its own.
   EXPECT_EQ(got.substr(0, want.size() - want.ends_with('\n')),

@@ -47,15 +47,18 @@ auto attention_reference(const Doubles& offsets, Heads heads, bool causal) {
 TEST(Attention, ValueAndGradient) {
   const std::vector<std::pair<Doubles, Heads>> cases{
       {{0, 1}, {1, 1, 8}},
-      {{0, 3, 3, 10}, {2, 2, 5}},        // an empty sequence among them
+      {{0, 3, 3, 10}, {2, 2, 5}},  // an empty sequence among them
       {{0, 50, 100}, {2, 2, 64}},
-      {{0, 77}, {4, 2, 16}},             // grouped heads
-      {{0, 40, 41, 110}, {3, 1, 8}}};    // longer than a block of queries
+      {{0, 77}, {4, 2, 16}},           // grouped heads
+      {{0, 40, 41, 110}, {3, 1, 8}}};  // longer than a block of queries
   for (const auto& [offsets, heads] : cases) {
     for (bool causal : {false, true}) {
       const auto [H, K, D] = heads;
-      const Sizes sizes{{'N', int64_t(offsets.back())}, {'C', H * D}, {'H', H},
-                        {'Q', (H + 2 * K) * D},         {'S', int64_t(offsets.size())}};
+      const Sizes sizes{{'N', int64_t(offsets.back())},
+                        {'C', H * D},
+                        {'H', H},
+                        {'Q', (H + 2 * K) * D},
+                        {'S', int64_t(offsets.size())}};
       const AttentionOptions options{int(H), int(K), causal};
       const OpInputs inputs{.given = {{"offsets", offsets}}};
       const auto reference = attention_reference(offsets, heads, causal);
@@ -91,30 +94,35 @@ TEST(Attention, BrokenOffsetsAreNamed) {
 TEST(Rope, RotatesQueriesAndKeysOnly) {
   const int64_t H = 3, K = 1, D = 8, Q = (H + 2 * K) * D;
   const OpInputs inputs{.given = {{"positions", {0, 4, 2}}}};
-  check_op(rope_forward, {{'N', 3}, {'Q', Q}, {'T', 5}, {'D', D}}, [=](auto& t) {
-    for (int64_t n = 0; n < 3; ++n)
-      for (int64_t h = 0; h < H + K; ++h)
-        for (int64_t i = 0; i < D / 2; ++i) {
-          const auto row = size_t(t["positions"][size_t(n)]) * size_t(D);
-          const double c = t["table"][row + size_t(i)], s = t["table"][row + size_t(D / 2 + i)];
-          double &a = t["qkv"][size_t(n * Q + h * D + i)],
-                 &b = t["qkv"][size_t(n * Q + h * D + D / 2 + i)];
-          const double rotated = a * c - b * s;
-          b = b * c + a * s;
-          a = rotated;
-        }
-  }, std::tuple{RopeOptions{int(H), int(K)}}, inputs);
+  check_op(
+      rope_forward, {{'N', 3}, {'Q', Q}, {'T', 5}, {'D', D}},
+      [=](auto& t) {
+        for (int64_t n = 0; n < 3; ++n)
+          for (int64_t h = 0; h < H + K; ++h)
+            for (int64_t i = 0; i < D / 2; ++i) {
+              const auto row = size_t(t["positions"][size_t(n)]) * size_t(D);
+              const double c = t["table"][row + size_t(i)], s = t["table"][row + size_t(D / 2 + i)];
+              double &a = t["qkv"][size_t(n * Q + h * D + i)],
+                     &b = t["qkv"][size_t(n * Q + h * D + D / 2 + i)];
+              const double rotated = a * c - b * s;
+              b = b * c + a * s;
+              a = rotated;
+            }
+      },
+      std::tuple{RopeOptions{int(H), int(K)}}, inputs);
 }
 
 TEST(KvAppend, PutsKeysAndValuesInTheirPlaces) {
-  check_op(kv_append, {{'N', 2}, {'T', 5}, {'C', 6}, {'Q', 24}}, [](auto& t) {
-    for (size_t n = 0; n < 2; ++n)
-      for (size_t c = 0; c < 6; ++c) {
-        const auto place = size_t(t["where"][n]);
-        t["keys"][place * 6 + c] = t["qkv"][n * 24 + 12 + c];
-        t["values"][place * 6 + c] = t["qkv"][n * 24 + 18 + c];
-      }
-  }, std::tuple{}, {.given = {{"where", {4, 1}}}});
+  check_op(kv_append, {{'N', 2}, {'T', 5}, {'C', 6}, {'Q', 24}},
+           [](auto& t) {
+             for (size_t n = 0; n < 2; ++n)
+               for (size_t c = 0; c < 6; ++c) {
+                 const auto place = size_t(t["where"][n]);
+                 t["keys"][place * 6 + c] = t["qkv"][n * 24 + 12 + c];
+                 t["values"][place * 6 + c] = t["qkv"][n * 24 + 18 + c];
+               }
+           },
+           std::tuple{}, {.given = {{"where", {4, 1}}}});
 }
 
 // The definition over the union of the two ranges.
@@ -122,34 +130,39 @@ TEST(CachedAttention, ReadsPrefixAndOwnTokens) {
   const Doubles prefix_begin{2, 2, 2, 0, 9}, prefix_count{17, 17, 17, 0, 3};
   const Doubles own_begin{40, 50, 60, 20, 30}, own_count{1, 5, 20, 3, 2};
   const int64_t H = 4, K = 2, D = 24, Q = (H + 2 * K) * D;
-  const OpInputs inputs{.given = {{"prefix_begin", prefix_begin}, {"prefix_count", prefix_count},
-                                  {"own_begin", own_begin}, {"own_count", own_count}}};
-  check_op(cached_attention_forward,
-           {{'N', 5}, {'Q', Q}, {'C', H * D}, {'G', K * D}, {'T', 90}}, [=](auto& t) {
-    for (size_t n = 0; n < 5; ++n)
-      for (int64_t h = 0; h < H; ++h) {
-        std::vector<int64_t> tokens;
-        for (int i = 0; i < int(prefix_count[n]); ++i) tokens.push_back(int64_t(prefix_begin[n]) + i);
-        for (int i = 0; i < int(own_count[n]); ++i) tokens.push_back(int64_t(own_begin[n]) + i);
-        const int64_t head = h / (H / K) * D;
-        Doubles p;
-        double sum = 0;
-        for (int64_t token : tokens) {
-          double score = 0;
-          for (int64_t d = 0; d < D; ++d)
-            score += t["qkv"][n * size_t(Q) + size_t(h * D + d)] *
-                     t["keys"][size_t(token * K * D + head + d)];
-          p.push_back(std::exp(score / std::sqrt(double(D))));
-          sum += p.back();
-        }
-        for (int64_t d = 0; d < D; ++d) {
-          double y = 0;
-          for (size_t j = 0; j < tokens.size(); ++j)
-            y += p[j] / sum * t["values"][size_t(tokens[j] * K * D + head + d)];
-          t["y"][n * size_t(H * D) + size_t(h * D + d)] = y;
-        }
-      }
-  }, std::tuple{int(H), int(K)}, inputs);
+  const OpInputs inputs{.given = {{"prefix_begin", prefix_begin},
+                                  {"prefix_count", prefix_count},
+                                  {"own_begin", own_begin},
+                                  {"own_count", own_count}}};
+  check_op(
+      cached_attention_forward, {{'N', 5}, {'Q', Q}, {'C', H * D}, {'G', K * D}, {'T', 90}},
+      [=](auto& t) {
+        for (size_t n = 0; n < 5; ++n)
+          for (int64_t h = 0; h < H; ++h) {
+            std::vector<int64_t> tokens;
+            for (int i = 0; i < int(prefix_count[n]); ++i)
+              tokens.push_back(int64_t(prefix_begin[n]) + i);
+            for (int i = 0; i < int(own_count[n]); ++i) tokens.push_back(int64_t(own_begin[n]) + i);
+            const int64_t head = h / (H / K) * D;
+            Doubles p;
+            double sum = 0;
+            for (int64_t token : tokens) {
+              double score = 0;
+              for (int64_t d = 0; d < D; ++d)
+                score += t["qkv"][n * size_t(Q) + size_t(h * D + d)] *
+                         t["keys"][size_t(token * K * D + head + d)];
+              p.push_back(std::exp(score / std::sqrt(double(D))));
+              sum += p.back();
+            }
+            for (int64_t d = 0; d < D; ++d) {
+              double y = 0;
+              for (size_t j = 0; j < tokens.size(); ++j)
+                y += p[j] / sum * t["values"][size_t(tokens[j] * K * D + head + d)];
+              t["y"][n * size_t(H * D) + size_t(h * D + d)] = y;
+            }
+          }
+      },
+      std::tuple{int(H), int(K)}, inputs);
 }
 
 TEST(CachedAttention, ARowDoesNotDependOnTheOthers) {

@@ -10,7 +10,10 @@
 namespace laclip::test {
 namespace {
 
-const std::vector<std::array<int64_t, 3>> kProducts{{1, 1, 1}, {3, 17, 5}, {65, 33, 130}, {64, 48, 16}};
+const std::vector<std::array<int64_t, 3>> kProducts{{1, 1, 1},
+                                                    {3, 17, 5},
+                                                    {65, 33, 130},
+                                                    {64, 48, 16}};
 
 const auto linear_reference = [](auto& t) {
   const int64_t N = t('N'), O = t('O'), C = t('C');
@@ -28,10 +31,12 @@ TEST(Linear, Forward) {
 }
 
 TEST(Linear, ForwardWithoutBias) {
-  check_op(linear_forward, {{'N', 5}, {'O', 6}, {'C', 7}}, [](auto& t) {
-    for (auto& b : t["b"]) b = 0;
-    linear_reference(t);
-  }, std::tuple{}, {.absent = {"b"}});
+  check_op(linear_forward, {{'N', 5}, {'O', 6}, {'C', 7}},
+           [](auto& t) {
+             for (auto& b : t["b"]) b = 0;
+             linear_reference(t);
+           },
+           std::tuple{}, {.absent = {"b"}});
 }
 
 TEST(Linear, BackwardInput) {
@@ -100,8 +105,8 @@ TEST(Project, ValueAndGradients) {
     check_op(project_forward, sizes, project_reference);
     check_gradient(project_forward, project_backward_input, sizes, project_reference, std::tuple{},
                    std::tuple{});
-    check_gradient(project_forward, project_backward_weight, sizes, project_reference,
-                   std::tuple{}, std::tuple{});
+    check_gradient(project_forward, project_backward_weight, sizes, project_reference, std::tuple{},
+                   std::tuple{});
   }
 }
 

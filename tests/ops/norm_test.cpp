@@ -81,7 +81,8 @@ const auto rmsnorm_reference = [](auto& t) {
   const int64_t C = t('C');
   for (int64_t n = 0; n < t('N'); ++n) {
     double squares = 0;
-    for (int64_t c = 0; c < C; ++c) squares += t["x"][size_t(n * C + c)] * t["x"][size_t(n * C + c)];
+    for (int64_t c = 0; c < C; ++c)
+      squares += t["x"][size_t(n * C + c)] * t["x"][size_t(n * C + c)];
     for (int64_t c = 0; c < C; ++c)
       t["y"][size_t(n * C + c)] = t["gamma"][size_t(c)] * t["x"][size_t(n * C + c)] /
                                   std::sqrt(squares / double(C) + double(kEps));
@@ -97,8 +98,8 @@ const auto qk_norm_reference = [](auto& t) {
   const int64_t J = t('J'), D = t('D'), Q = t('Q');
   for (int64_t n = 0; n < t('N'); ++n) {
     for (int64_t j = 0; j < J; ++j)
-      normalize(t, j < J / 2 ? "gamma_q" : "gamma_k", j < J / 2 ? "beta_q" : "beta_k", n * Q + j * D,
-                D, t["mean"][size_t(n * J + j)], t["rstd"][size_t(n * J + j)]);
+      normalize(t, j < J / 2 ? "gamma_q" : "gamma_k", j < J / 2 ? "beta_q" : "beta_k",
+                n * Q + j * D, D, t["mean"][size_t(n * J + j)], t["rstd"][size_t(n * J + j)]);
     for (int64_t i = J * D; i < Q; ++i) t["y"][size_t(n * Q + i)] = t["x"][size_t(n * Q + i)];
   }
 };
@@ -118,7 +119,8 @@ const auto l2_reference = [](auto& t) {
   const int64_t E = t('E');
   for (int64_t b = 0; b < t('B'); ++b) {
     S squares = 0;
-    for (int64_t e = 0; e < E; ++e) squares += t["x"][size_t(b * E + e)] * t["x"][size_t(b * E + e)];
+    for (int64_t e = 0; e < E; ++e)
+      squares += t["x"][size_t(b * E + e)] * t["x"][size_t(b * E + e)];
     t["norm"][size_t(b)] = sqrt(squares);
     for (int64_t e = 0; e < E; ++e)
       t["y"][size_t(b * E + e)] = t["x"][size_t(b * E + e)] / t["norm"][size_t(b)];

@@ -30,10 +30,13 @@ TEST(Embedding, ValueAndGradient) {  // a token that comes three times: its grad
 TEST(Embedding, WithoutPositions) {
   OpInputs inputs = kIds;
   inputs.absent = {"places", "positions"};
-  check_op(embedding_forward, {{'N', 5}, {'C', 6}, {'V', 4}, {'T', 3}}, [](auto& t) {
-    for (auto& place : t["places"]) place = 0;
-    embedding_reference(t);
-  }, std::tuple{}, inputs);
+  check_op(
+      embedding_forward, {{'N', 5}, {'C', 6}, {'V', 4}, {'T', 3}},
+      [](auto& t) {
+        for (auto& place : t["places"]) place = 0;
+        embedding_reference(t);
+      },
+      std::tuple{}, inputs);
 }
 
 TEST(Embedding, AnIdOutsideTheVocabularyIsNamed) {
@@ -83,39 +86,48 @@ TEST(GatherRows, ValueAndGradient) {
 }
 
 TEST(GatherRows, OtherRowsGetZero) {
-  check_op(gather_rows_backward, {{'N', 7}, {'C', 5}, {'B', 3}}, [](auto& t) {
-    for (auto& dx : t["dx"]) dx = 0;
-    for (size_t b = 0; b < 3; ++b)
-      for (size_t c = 0; c < 5; ++c) t["dx"][size_t(t["rows"][b]) * 5 + c] = t["dy"][b * 5 + c];
-  }, std::tuple{}, {.given = {{"rows", {6, 0, 3}}}});
+  check_op(gather_rows_backward, {{'N', 7}, {'C', 5}, {'B', 3}},
+           [](auto& t) {
+             for (auto& dx : t["dx"]) dx = 0;
+             for (size_t b = 0; b < 3; ++b)
+               for (size_t c = 0; c < 5; ++c)
+                 t["dx"][size_t(t["rows"][b]) * 5 + c] = t["dy"][b * 5 + c];
+           },
+           std::tuple{}, {.given = {{"rows", {6, 0, 3}}}});
 }
 
 TEST(NormalizeImage, ScalesEachChannel) {
   const PixelScale scale{{0.5f, 0.25f, 0.1f}, {0.2f, 0.3f, 0.4f}};
   OpInputs inputs;
   for (int i = 0; i < 2 * 3 * 4 * 3; ++i) inputs.given["x"].push_back(i * 37 % 256);
-  check_op(normalize_image, {{'B', 2}, {'R', 3}, {'S', 4}}, [=](auto& t) {
-    for (size_t b = 0; b < 2; ++b)
-      for (size_t i = 0; i < 3; ++i)
-        for (size_t p = 0; p < 12; ++p)
-          t["y"][(b * 3 + i) * 12 + p] =
-              (t["x"][(b * 12 + p) * 3 + i] / 255 - double(scale.mean[i])) / double(scale.std[i]);
-  }, std::tuple{scale}, inputs);
+  check_op(
+      normalize_image, {{'B', 2}, {'R', 3}, {'S', 4}},
+      [=](auto& t) {
+        for (size_t b = 0; b < 2; ++b)
+          for (size_t i = 0; i < 3; ++i)
+            for (size_t p = 0; p < 12; ++p)
+              t["y"][(b * 3 + i) * 12 + p] =
+                  (t["x"][(b * 12 + p) * 3 + i] / 255 - double(scale.mean[i])) /
+                  double(scale.std[i]);
+      },
+      std::tuple{scale}, inputs);
 }
 
 TEST(Patchify, OrdersPatchesByRowsAndValuesByChannel) {
   const size_t p = 2, R = 4, S = 6;
-  check_op(patchify, {{'B', 2}, {'R', int64_t(R)}, {'S', int64_t(S)}, {'M', 12}, {'K', 12}},
-           [=](auto& t) {
-    for (size_t b = 0; b < 2; ++b)
-      for (size_t v = 0; v < R / p; ++v)
-        for (size_t u = 0; u < S / p; ++u)
-          for (size_t i = 0; i < 3; ++i)
-            for (size_t r = 0; r < p; ++r)
-              for (size_t c = 0; c < p; ++c)
-                t["y"][((b * (R / p) + v) * (S / p) + u) * 12 + (i * p + r) * p + c] =
-                    t["x"][((b * 3 + i) * R + v * p + r) * S + u * p + c];
-  }, std::tuple{int(p)});
+  check_op(
+      patchify, {{'B', 2}, {'R', int64_t(R)}, {'S', int64_t(S)}, {'M', 12}, {'K', 12}},
+      [=](auto& t) {
+        for (size_t b = 0; b < 2; ++b)
+          for (size_t v = 0; v < R / p; ++v)
+            for (size_t u = 0; u < S / p; ++u)
+              for (size_t i = 0; i < 3; ++i)
+                for (size_t r = 0; r < p; ++r)
+                  for (size_t c = 0; c < p; ++c)
+                    t["y"][((b * (R / p) + v) * (S / p) + u) * 12 + (i * p + r) * p + c] =
+                        t["x"][((b * 3 + i) * R + v * p + r) * S + u * p + c];
+      },
+      std::tuple{int(p)});
 }
 
 TEST(Patchify, AnImageThatCannotBeCutIsRefused) {

@@ -32,7 +32,8 @@ TEST(ClipTokenizer, ReferenceCases) {
   EXPECT_EQ(tokenizer.vocabulary(), 49408);
   int number = 0;
   for (const Json& row : read_jsonl(folder / "golden/cases.jsonl")) {
-    EXPECT_EQ(clean_text(row["text"].get<std::string>()), row["clean"].get<std::string>()) << "case " << number;
+    EXPECT_EQ(clean_text(row["text"].get<std::string>()), row["clean"].get<std::string>())
+        << "case " << number;
     EXPECT_EQ(tokenizer.encode(row["text"].get<std::string>()), row["ids"].get<Ids>())
         << "case " << number << ": " << row["text"];
     ++number;
@@ -120,7 +121,8 @@ TEST(Tokenizer, AContinuationKeepsItsLeadingSpace) {
   const auto tokenizer = load_tokenizer(test::reference_data("llama-tokenizer/tokenizer.model"));
   const Ids all = tokenizer->encode("a dog runs\nfast");
   for (size_t cut = 0; cut <= all.size(); ++cut) {
-    const Ids context(all.begin(), all.begin() + long(cut)), added(all.begin() + long(cut), all.end());
+    const Ids context(all.begin(), all.begin() + long(cut)),
+        added(all.begin() + long(cut), all.end());
     EXPECT_EQ(tokenizer->decode(context) + tokenizer->decode_continuation(context, added),
               "a dog runs\nfast");
   }
@@ -131,7 +133,8 @@ TEST(Tokenizer, AContinuationKeepsItsLeadingSpace) {
 
 TEST(BytePair, TrainsWhatTheTokenizerReads) {
   test::TemporaryFolder folder;
-  const std::vector<std::string> captions{"low lower lowest", "new newer newest", "low low", "naïve"};
+  const std::vector<std::string> captions{"low lower lowest", "new newer newest", "low low",
+                                          "naïve"};
   const auto merges = train_byte_pairs(captions, 40);
   // "lo" comes five times, as "ow"; l-o has the smaller ids and goes first.
   ASSERT_GE(merges.size(), 3u);
