@@ -1,8 +1,8 @@
 // The image tower: a vision transformer, in open_clip's form (ln_pre, ln_post) or LaCLIP's (timm:
 // patch bias, one final norm). The feature is the class token after the last norm, projected.
 //
-//   x = [cls; patches W + b] + places      x = ln_pre(x)      blocks      feature = ln_post(x_cls)
-//   proj
+//   x = [cls; patches W + b] + places      x = ln_pre(x)      blocks
+//   feature = ln_post(x_cls) proj
 #pragma once
 
 #include "models/blocks.h"

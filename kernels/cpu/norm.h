@@ -64,8 +64,8 @@ void normalize_row_backward(T* dx, float* dgamma, float* dbeta, const T* dy, con
   }
 }
 
-// Runs body(begin, end, sums) over fixed blocks of `rows`, each with its own zeroed sums[width],
-// then add(total). The blocks are few and depend on `rows` only; the total is taken in their order.
+// Runs body(begin, end, sums) over fixed blocks of `rows`, each with its own zeroed sums[width], then
+// add(total). The blocks are few and depend on `rows` only; the total is taken in their order.
 template <class Body, class Add>
 void sum_over_blocks(Stream& stream, int64_t rows, int64_t width, Body&& body, Add&& add) {
   constexpr int64_t kMostBlocks = 32, kLeastRows = 16;

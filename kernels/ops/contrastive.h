@@ -9,9 +9,9 @@
 //   dimage  = exp(logit_scale) ds text      dtext = exp(logit_scale) dsᵀ image
 //   dlogit_scale += Σ ds s
 //
-// The B×B matrix is never stored: tiles of it with online log-sum-exp in both directions, made
-// again in backward. Extra memory O(B). Features are fp32 in every precision: they are small, and
-// the loss is where rounding would hurt.
+// The B×B matrix is never stored: tiles of it with online log-sum-exp in both directions, made again
+// in backward. Extra memory O(B). Features are fp32 in every precision: they are small, and the loss
+// is where rounding would hurt.
 #pragma once
 
 #include "kernels/core/op.h"

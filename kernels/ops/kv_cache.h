@@ -1,7 +1,7 @@
 // Attention over cached keys and values: prefill and decoding of LLaMA.
 //
-// The cache is one pool of T tokens for each layer, keys[T K·D] and values[T K·D]. A sequence owns
-// a contiguous range of it; a prefix (the in-context examples) is such a range, shared by all
+// The cache is one pool of T tokens for each layer, keys[T K·D] and values[T K·D]. A sequence owns a
+// contiguous range of it; a prefix (the in-context examples) is such a range, shared by all
 // sequences that use it. Row n of qkv is one token; it attends to two ranges:
 //
 //   prefix[n]   tokens prefix_begin[n] .. prefix_begin[n] + prefix_count[n] - 1

@@ -1,8 +1,7 @@
 // From images to rows of tokens.
 //
-// normalize_image: uint8 pixels to normalised planes, y[b,i,·] = (x[b,·,i] / 255 - mean[i]) /
-// std[i]. patchify: cuts planes into patches so that the patch convolution becomes `linear` with
-// the
+// normalize_image: uint8 pixels to normalised planes, y[b,i,·] = (x[b,·,i] / 255 - mean[i]) / std[i].
+// patchify: cuts planes into patches so that the patch convolution becomes `linear` with the
 //   weight [W, I·p·p] of conv1 viewed as a matrix: y[b·P + patch][(i·p + row)·p + column], patches
 //   row by row.
 // class_token: y = [cls; x] + places for each image; rows of x: B·P, rows of y: B·(P+1).

@@ -2,8 +2,8 @@
 // head are (x[i], x[i + D/2]), i < D/2. Applied in place to the query and key heads of rows
 // [q | k | v]; the values stay.
 //
-//   x[i]       <- x[i] cos - x[i + D/2] sin       cos, sin = table[position][i],
-//   table[position][D/2 + i] x[i + D/2] <- x[i + D/2] cos + x[i] sin
+//   x[i]       <- x[i] cos - x[i + D/2] sin        cos = table[position][i]
+//   x[i + D/2] <- x[i + D/2] cos + x[i] sin        sin = table[position][D/2 + i]
 #pragma once
 
 #include "kernels/core/op.h"

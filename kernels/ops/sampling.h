@@ -3,12 +3,11 @@
 //   temperature 0:  the first largest logit
 //   otherwise:      p = softmax(logits / temperature); the nucleus (Holtzman et al. 2020) keeps, in
 //                   order of falling p (ties: lower id first), the tokens whose preceding mass is
-//                   <= top_p; the token is the first of them whose running mass exceeds u · (kept
-//                   mass)
+//                   <= top_p; the token is the first of them whose running mass exceeds u · (kept mass)
 //
-// u[n] in [0, 1) comes from the caller (Philox keyed by caption and position), so a row's token
-// does not depend on the other rows. logprob is log softmax(logits)[token], without temperature. A
-// row with a NaN logit is an Error.
+// u[n] in [0, 1) comes from the caller (Philox keyed by caption and position), so a row's token does
+// not depend on the other rows. logprob is log softmax(logits)[token], without temperature.
+// A row with a NaN logit is an Error.
 #pragma once
 
 #include "kernels/core/op.h"
