@@ -193,7 +193,7 @@ void TrainRun::save(int64_t done) {
 }
 
 void TrainRun::evaluate() {
-  EvaluationSets sets{o_.val_images, o_.classnames, o_.templates, o_.val_pairs, 0};
+  EvaluationSets sets{o_.val_images, o_.classnames, o_.templates, o_.val_pairs, 0, o_.strict};
   if (sets.images.empty() && sets.pairs.empty()) return;
   MetricValues values;
   const Json result = evaluate_model(model_, *tokenizer_, sets, o_.workers);
