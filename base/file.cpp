@@ -1,6 +1,7 @@
 #include "base/file.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -153,11 +154,20 @@ AppendFile::AppendFile(const fs::path& path, uint64_t keep) : path_(path) {
   descriptor_ = ::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
   if (descriptor_ < 0)
     fail_io(path, "open for appending", "; check the folder and its permissions");
+  if (::flock(descriptor_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+    ::close(descriptor_);
+    fail("{}: in use by another process; wait for its end, or choose another output",
+         path.string());
+  }
   const off_t end = ::lseek(descriptor_, 0, SEEK_END);
-  size_ = std::min<uint64_t>(keep, end < 0 ? 0 : uint64_t(end));
-  if (keep != kAll && ::ftruncate(descriptor_, off_t(size_)) != 0 && errno != EINVAL)
-    fail_io(path, "truncate", "");
-  ::lseek(descriptor_, off_t(size_), SEEK_SET);
+  size_ = end < 0 ? 0 : uint64_t(end);
+  if (keep < size_) cut(keep);
+}
+
+void AppendFile::cut(uint64_t keep) {
+  if (::ftruncate(descriptor_, off_t(keep)) != 0) fail_io(path_, "truncate", "");
+  ::lseek(descriptor_, off_t(keep), SEEK_SET);
+  size_ = keep;
 }
 
 AppendFile::~AppendFile() {

@@ -56,7 +56,8 @@ void write_atomically(const fs::path& path, std::string_view text);
 void make_folders(const fs::path& path);  // with a clear error when it cannot
 
 // An append-only file (logs, JSONL, rewrites). append() hands whole records to the kernel in one
-// write, so a kill leaves at most one incomplete record at the end.
+// write, so a kill leaves at most one incomplete record at the end. The file is locked as long as
+// the object lives: a second process that wants it gets an Error and touches nothing.
 class AppendFile {
  public:
   // keep = bytes of the existing file to keep (what lies behind is cut off); npos keeps all.
@@ -66,7 +67,8 @@ class AppendFile {
   AppendFile(const AppendFile&) = delete;
   AppendFile& operator=(const AppendFile&) = delete;
   void append(std::string_view record);
-  void sync();  // to the disk
+  void cut(uint64_t keep);  // to its first bytes
+  void sync();              // to the disk
   uint64_t size() const { return size_; }
 
  private:

@@ -25,6 +25,12 @@ void ThreadPool::submit(std::function<void()> job) {
   available_.notify_one();
 }
 
+void ThreadPool::cancel() {
+  std::deque<std::function<void()>> forgotten;  // what they hold is freed outside of the lock
+  std::lock_guard lock(mutex_);
+  forgotten.swap(jobs_);
+}
+
 void ThreadPool::work() {
   for (;;) {
     std::unique_lock lock(mutex_);

@@ -18,6 +18,7 @@ class ThreadPool {
   ThreadPool& operator=(const ThreadPool&) = delete;
 
   void submit(std::function<void()> job);  // a job must not throw
+  void cancel();                           // forgets the queued jobs; those under way go on
   int threads() const { return int(threads_.size()); }
 
  private:

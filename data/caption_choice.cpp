@@ -6,7 +6,12 @@
 
 namespace laclip {
 
+constexpr size_t kMostCandidates = 64;  // the original and its rewrites
+
 void CaptionChoice::check_sources(const SampleSource& source) const {
+  if (source.rewrite_sources() >= kMostCandidates)
+    fail_usage("--rewrites: {} files are given, {} are possible", source.rewrite_sources(),
+               kMostCandidates - 1);
   if (!weights.empty() && weights.size() != source.rewrite_sources() + 1)
     fail_usage("--caption-weights: {} weights for an original and {} sources of rewrites",
                weights.size(), source.rewrite_sources());
@@ -20,11 +25,11 @@ void CaptionChoice::check_sources(const SampleSource& source) const {
 
 std::string_view CaptionChoice::choose(const SampleSource& source, size_t i, uint64_t seed,
                                        int64_t epoch) const {
-  std::string_view candidates[64];
-  double share[64];
+  std::string_view candidates[kMostCandidates];
+  double share[kMostCandidates];
   size_t count = 0;
   auto offer = [&](std::string_view text, double weight) {
-    if (count < 64 && weight > 0) candidates[count] = text, share[count++] = weight;
+    if (weight > 0) candidates[count] = text, share[count++] = weight;
   };
   const size_t sources = source.rewrite_sources();
   const double each = p_original < 0 ? 1.0 : sources ? (1 - p_original) / double(sources) : 0.0;

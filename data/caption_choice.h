@@ -16,7 +16,7 @@ struct CaptionChoice {
   // The caption of sample i in one epoch: a pure function of seed, epoch and sample. A choice of
   // less than two words falls back to the original.
   std::string_view choose(const SampleSource& source, size_t i, uint64_t seed, int64_t epoch) const;
-  void check_sources(const SampleSource& source) const;  // Error if the weights do not fit
+  void check_sources(const SampleSource& source) const;  // Error if weights or number do not fit
 };
 
 }  // namespace laclip

@@ -4,41 +4,43 @@
 #include <charconv>
 
 #include "base/check.h"
-#include "data/csv.h"
-#include "data/sample_source.h"
+#include "data/shard_list.h"
+#include "data/text.h"
 
 namespace laclip {
 namespace {
 
-CaptionTable read_tsv(const std::string& path, const std::string& column) {
+std::vector<std::string> fields_of(const std::string& line) {
+  std::vector<std::string> fields;
+  for (size_t begin = 0; begin <= line.size();) {
+    const size_t end = std::min(line.find('\t', begin), line.size());
+    fields.push_back(line.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return fields;
+}
+
+// A number from 1 gives a place in rows without a header, another text a name in the header.
+CaptionTable read_column(const std::string& path, const std::string& column) {
   CaptionTable table;
-  size_t index = 0;
-  bool header = false, resolved = false;
-  int64_t number = 0;
-  for (const std::string& line : read_lines(path)) {
-    ++number;
-    std::vector<std::string> fields;
-    for (size_t begin = 0; begin <= line.size();) {
-      const size_t end = std::min(line.find('\t', begin), line.size());
-      fields.push_back(line.substr(begin, end - begin));
-      begin = end + 1;
-    }
-    if (!resolved) {
-      const auto parsed = std::from_chars(column.data(), column.data() + column.size(), index);
-      if (parsed.ec == std::errc() && parsed.ptr == column.data() + column.size() && index > 0) {
-        --index;
-      } else {
-        const auto found = std::find(fields.begin(), fields.end(), column);
-        check(found != fields.end(), "{}: there is no column '{}' in its header (--caption-column)",
-              path, column);
-        index = size_t(found - fields.begin());
-        header = true;
-      }
-      resolved = true;
-      if (header) continue;
-    }
+  const auto lines = read_lines(path);
+  check(!lines.empty(), "{}: no captions in it", path);
+  size_t index = 0, first = 0;
+  const auto parsed = std::from_chars(column.data(), column.data() + column.size(), index);
+  if (parsed.ec == std::errc() && parsed.ptr == column.data() + column.size() && index > 0) {
+    --index;
+  } else {
+    const auto header = fields_of(lines[0]);
+    const auto found = std::find(header.begin(), header.end(), column);
+    check(found != header.end(), "{}: there is no column '{}' in its header (--caption-column)",
+          path, column);
+    index = size_t(found - header.begin());
+    first = 1;
+  }
+  for (size_t i = first; i < lines.size(); ++i) {
+    const auto fields = fields_of(lines[i]);
     check(index < fields.size(),
-          "{}:{}: {} columns, but the caption is in column {} (--caption-column)", path, number,
+          "{}:{}: {} columns, but the caption is in column {} (--caption-column)", path, i + 1,
           fields.size(), index + 1);
     table.captions.add(fields[index]);
     table.keys.add("");
@@ -46,33 +48,44 @@ CaptionTable read_tsv(const std::string& path, const std::string& column) {
   return table;
 }
 
+CaptionTable read_lines_as_captions(const std::string& path) {
+  CaptionTable table;
+  for (const std::string& line : read_lines(path)) {
+    table.captions.add(line);
+    table.keys.add("");
+  }
+  return table;
+}
+
+CaptionTable captions_of_samples(const std::string& data, const SourceOptions& options) {
+  CaptionTable table;
+  const auto source = open_samples(data, options);
+  for (size_t i = 0; i < source->size(); ++i) {
+    table.captions.add(source->caption(i));
+    table.keys.add(source->key(i));
+  }
+  return table;
+}
+
 }  // namespace
 
 CaptionTable read_captions(const std::string& path, const CaptionTableOptions& options) {
+  const std::string name = lower(path);
+  const bool shards = lists_shards(path), csv = name.ends_with(".csv");
+  if (!options.column.empty() && (shards || csv))
+    fail_usage("--caption-column {}: {} is no table of columns between tabs", options.column, path);
   CaptionTable table;
-  if (path.find(".tar") != std::string::npos) {
-    SourceOptions source_options;
-    source_options.type = "webdataset";
-    source_options.text_key = options.text_key;
-    const auto source = open_samples(path, source_options);
-    for (size_t i = 0; i < source->size(); ++i) {
-      table.captions.add(source->caption(i));
-      table.keys.add(source->key(i));
+  if (!options.column.empty()) {
+    table = read_column(path, options.column);
+  } else if (shards || csv || name.ends_with(".tsv")) {
+    try {
+      table = captions_of_samples(path, options.source);
+    } catch (const MissingColumn& error) {
+      fail("{}{}", error.what(),
+           csv ? "" : "; for a table without images give --caption-column, a number or a name");
     }
-  } else if (path.ends_with(".csv")) {
-    for (const CsvRow& row : read_csv(path, ',')) {
-      check(row.fields.size() == 2, "{}:{}: {} columns where 2 are needed: image path,caption",
-            path, row.line, row.fields.size());
-      table.keys.add(row.fields[0]);
-      table.captions.add(row.fields[1]);
-    }
-  } else if (path.ends_with(".tsv")) {
-    table = read_tsv(path, options.column);
   } else {
-    for (const std::string& line : read_lines(path)) {
-      table.captions.add(line);
-      table.keys.add("");
-    }
+    table = read_lines_as_captions(path);
   }
   check(table.captions.size() > 0, "{}: no captions in it", path);
   return table;

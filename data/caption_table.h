@@ -1,13 +1,15 @@
 // The captions that are rewritten, in order, with a key where their source has one:
-//   text       a caption a line
-//   LaCLIP CSV path,caption without a header; the key is the path
-//   TSV        a column by number (from 1) or by the name in its header
-//   tar shards KEY.txt members of webdataset shards, in the order of the samples there
+//   .csv .tsv .tar  the samples of open_samples(), which training reads: so rewrites join them by
+//                   line and by key
+//   a column        of a table without images, by number (from 1) or by the name in its header;
+//                   fields lie between tabs and are taken as they stand
+//   other files     a caption a line
 #pragma once
 
 #include <string>
 #include <vector>
 
+#include "data/sample_source.h"
 #include "data/text_table.h"
 
 namespace laclip {
@@ -20,8 +22,8 @@ struct CaptionTable {
 };
 
 struct CaptionTableOptions {
-  std::string column = "1";      // of a TSV
-  std::string text_key = "txt";  // of shards
+  SourceOptions source{};
+  std::string column{};  // "" = the captions of samples
 };
 
 CaptionTable read_captions(const std::string& path, const CaptionTableOptions& options = {});

@@ -1,21 +1,22 @@
 #include "data/evaluation_sets.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <atomic>
-#include <cctype>
-#include <mutex>
+#include <numeric>
 #include <thread>
 
 #include "base/check.h"
 #include "base/json.h"
 #include "data/image_decode.h"
+#include "data/text.h"
 
 namespace laclip {
 namespace {
 
 bool is_image(const fs::path& path) {
-  std::string ending = path.extension().string();
-  for (char& c : ending) c = char(std::tolower(uint8_t(c)));
+  const std::string ending = lower(path.extension().string());
   return ending == ".jpg" || ending == ".jpeg" || ending == ".png" || ending == ".webp" ||
          ending == ".bmp" || ending == ".gif";
 }
@@ -72,25 +73,29 @@ std::vector<int32_t> match_classes(const ImageFolder& folder, const ClassNames& 
     return found == list.end() ? -1 : int32_t(found - list.begin());
   };
   std::vector<int32_t> classes;
-  int64_t known = 0;
-  for (size_t i = 0; i < folder.classes.size(); ++i) {
+  std::vector<std::string> unknown;
+  for (const std::string& name : folder.classes) {
     int32_t match = -1;
-    if (!names.folders.empty()) match = index_in(names.folders, folder.classes[i]);
+    if (!names.folders.empty()) match = index_in(names.folders, name);
     for (size_t c = 0; match < 0 && names.folders.empty() && c < names.names.size(); ++c)
-      if (index_in(names.names[c], folder.classes[i]) >= 0) match = int32_t(c);
+      if (index_in(names.names[c], name) >= 0) match = int32_t(c);
     classes.push_back(match);
-    known += match >= 0;
+    if (match < 0) unknown.push_back(name);
   }
-  if (known == int64_t(folder.classes.size())) return classes;
-  if (names.folders.empty() && names.names.size() == folder.classes.size()) {
-    for (size_t i = 0; i < classes.size(); ++i) classes[i] = int32_t(i);  // by order
-    return classes;
+  if (unknown.empty()) return classes;
+  if (unknown.size() < classes.size()) {
+    const size_t shown = std::min<size_t>(unknown.size(), 10);
+    fail("{}: {} of the {} folders have no name in it: {}{}; add their names or move them away",
+         names_file.string(), unknown.size(), classes.size(),
+         fmt::join(unknown.begin(), unknown.begin() + long(shown), ", "),
+         shown < unknown.size() ? ", …" : "");
   }
-  check(known > 0,
+  check(names.folders.empty() && names.names.size() == classes.size(),
         "{}: none of the {} folders (such as '{}') is a class of {}, and their numbers differ "
         "({} classes); give an object {{\"folder\": \"name\"}}",
         names_file.string(), folder.classes.size(), folder.classes[0],
         names_file.filename().string(), names.names.size());
+  std::iota(classes.begin(), classes.end(), 0);  // by order
   return classes;
 }
 
@@ -136,31 +141,43 @@ RetrievalPairs read_retrieval_pairs(const fs::path& file) {
   return pairs;
 }
 
-std::vector<uint8_t> load_images(const std::vector<fs::path>& paths, size_t begin, size_t count,
-                                 int size, Interpolation interpolation, int threads) {
+LoadedImages load_images(const std::vector<fs::path>& paths, size_t begin, size_t count, int size,
+                         Interpolation interpolation, int threads, FaultReport& faults) {
   const size_t each = size_t(size) * size_t(size) * 3;
-  std::vector<uint8_t> images(count * each);
+  struct Fault {
+    std::string reason, message;
+  };
+  std::vector<Fault> found(count);
+  LoadedImages images;
+  images.pixels.resize(count * each);
   std::atomic<size_t> next = 0;
-  std::mutex mutex;
-  std::string error;
   auto work = [&] {
-    for (size_t i; (i = next++) < count;) {
-      try {
+    for (size_t i; (i = next++) < count;) try {
         const auto bytes = read_bytes(paths[begin + i]);
         const Image crop = evaluation_crop(decode_image(bytes, {}, paths[begin + i].string()), size,
                                            interpolation);
-        std::copy(crop.rgb.begin(), crop.rgb.end(), images.begin() + long(i * each));
-      } catch (const std::exception& e) {
-        std::lock_guard lock(mutex);
-        if (error.empty()) error = e.what();
+        std::copy(crop.rgb.begin(), crop.rgb.end(), images.pixels.begin() + long(i * each));
+      } catch (const ImageError& error) {
+        found[i] = {name_of(error.fault), error.what()};
+      } catch (const std::exception& error) {
+        found[i] = {"unreadable file", error.what()};
       }
-    }
   };
   std::vector<std::thread> pool;
   for (int t = 1; t < threads; ++t) pool.emplace_back(work);
   work();
   for (std::thread& thread : pool) thread.join();
-  check(error.empty(), "{}", error);
+
+  for (size_t i = 0; i < count; ++i) {  // the sound ones move together
+    if (!found[i].reason.empty()) {
+      faults.add(found[i].reason, found[i].message);
+      continue;
+    }
+    const auto from = images.pixels.begin() + long(i * each);
+    std::copy(from, from + long(each), images.pixels.begin() + long(images.which.size() * each));
+    images.which.push_back(begin + i);
+  }
+  images.pixels.resize(images.which.size() * each);
   return images;
 }
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/file.h"
+#include "data/fault_report.h"
 #include "data/image_augment.h"
 
 namespace laclip {
@@ -26,8 +27,8 @@ struct ClassNames {
 };
 ClassNames read_class_names(const fs::path& file);
 
-// The class of each folder, by name or by order. Error if no folder is a class, or if the order
-// cannot tell which classes a smaller set of folders means.
+// The class of each folder, by name; by order if no folder is the name of a class and there are as
+// many of both. Error otherwise, and for folders without a name among others that have one.
 std::vector<int32_t> match_classes(const ImageFolder& folder, const ClassNames& names,
                                    const fs::path& names_file);
 
@@ -43,9 +44,13 @@ struct RetrievalPairs {
 };
 RetrievalPairs read_retrieval_pairs(const fs::path& file);
 
-// Decodes images [begin, begin + count) on some threads; broken ones give an Error that names
-// the file. Returns [count R R 3].
-std::vector<uint8_t> load_images(const std::vector<fs::path>& paths, size_t begin, size_t count,
-                                 int size, Interpolation interpolation, int threads);
+struct LoadedImages {
+  std::vector<size_t> which;    // their places in the list
+  std::vector<uint8_t> pixels;  // [which R R 3]
+};
+
+// Decodes images [begin, begin + count) on some threads; broken ones are left out and reported.
+LoadedImages load_images(const std::vector<fs::path>& paths, size_t begin, size_t count, int size,
+                         Interpolation interpolation, int threads, FaultReport& faults);
 
 }  // namespace laclip

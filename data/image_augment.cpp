@@ -12,26 +12,18 @@ int round_half_even(double x) { return int(std::nearbyint(x)); }
 }  // namespace
 
 Image evaluation_crop(const Image& image, int size, Interpolation interpolation) {
-  const int shorter = std::min(image.width, image.height),
-            longer = std::max(image.width, image.height);
-  const int scaled = int(int64_t(size) * longer / shorter);
-  const int width = image.width <= image.height ? size : scaled;
-  const int height = image.width <= image.height ? scaled : size;
-  const Image resized =
-      resize(image, {0, 0, image.width, image.height}, width, height, interpolation);
-  const int left = round_half_even((width - size) / 2.0),
-            top = round_half_even((height - size) / 2.0);
-  Image result{size, size, {}};
-  result.rgb.reserve(size_t(size) * size_t(size) * 3);
-  for (int y = 0; y < size; ++y) {
-    const auto begin = resized.rgb.begin() + ((top + y) * width + left) * 3;
-    result.rgb.insert(result.rgb.end(), begin, begin + size * 3);
-  }
-  return result;
+  const int64_t shorter = std::min(image.width, image.height),
+                longer = std::max(image.width, image.height);
+  const int64_t scaled = size * longer / shorter;
+  const auto margin = int64_t(std::nearbyint(double(scaled - size) / 2));  // halves to even
+  const Window whole{size, 0, size}, centre{scaled, margin, size};
+  const bool upright = image.width <= image.height;
+  return resize_window(image, {0, 0, image.width, image.height}, upright ? whole : centre,
+                       upright ? centre : whole, interpolation);
 }
 
 Crop random_crop(int width, int height, CropScale scale, Random& random) {
-  constexpr double kLeast = 3.0 / 4, kMost = 4.0 / 3;
+  constexpr double kMost = kWidestRatio, kLeast = 1 / kMost;
   for (int attempt = 0; attempt < 10; ++attempt) {
     const double area = double(width) * height * double(random.uniform(scale.least, scale.most));
     const double ratio =

@@ -15,6 +15,7 @@ struct CropScale {
 
 // torchvision's RandomResizedCrop: area share uniform in the scale, log of the side ratio uniform
 // in ±log(4/3), ten tries, then the centre with the ratio clamped.
+constexpr double kWidestRatio = 4.0 / 3;
 Crop random_crop(int width, int height, CropScale scale, Random& random);
 Image random_resized_crop(const Image& image, int size, CropScale scale,
                           Interpolation interpolation, Random& random);

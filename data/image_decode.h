@@ -26,8 +26,10 @@ struct ImageError : Error {
 struct DecodeOptions {
   int64_t max_pixels = 25'000'000;  // looked at before memory is taken
   // > 0: a JPEG may be decoded at 1/2, 1/4 or 1/8 of its size, as long as both sides stay at least
-  // this long; much faster, and slightly different from a full decode.
+  // this long and the area at least this large; much faster, and slightly different from a full
+  // decode.
   int smallest_side = 0;
+  int64_t smallest_area = 0;
 };
 
 // Throws ImageError "PLACE: …".

@@ -25,15 +25,15 @@ struct Weights {
   int most = 0;  // stride of values
 };
 
-Weights make_weights(int in, int out, Interpolation interpolation) {
-  const double scale = double(in) / out, widening = std::max(scale, 1.0);
+Weights make_weights(int in, Window out, Interpolation interpolation) {
+  const double scale = double(in) / double(out.size), widening = std::max(scale, 1.0);
   const double support = (interpolation == Interpolation::bicubic ? 2.0 : 1.0) * widening;
   Weights w;
   w.most = int(std::ceil(support)) * 2 + 1;
-  w.values.assign(size_t(out) * size_t(w.most), 0);
+  w.values.assign(size_t(out.count) * size_t(w.most), 0);
   std::vector<double> k(size_t(w.most), 0.0);
-  for (int o = 0; o < out; ++o) {
-    const double center = (o + 0.5) * scale;
+  for (int o = 0; o < out.count; ++o) {
+    const double center = (double(out.first + o) + 0.5) * scale;
     const int begin = std::max(0, int(center - support + 0.5));
     const int count = std::min(in, int(center + support + 0.5)) - begin;
     double sum = 0;
@@ -62,30 +62,36 @@ Interpolation parse_interpolation(const std::string& name) {
 }
 
 Image resize(const Image& image, Crop crop, int width, int height, Interpolation interpolation) {
-  check(crop.width > 0 && crop.height > 0 && width > 0 && height > 0 && crop.left >= 0 &&
-            crop.top >= 0 && crop.left + crop.width <= image.width &&
-            crop.top + crop.height <= image.height,
+  return resize_window(image, crop, {width, 0, width}, {height, 0, height}, interpolation);
+}
+
+// Where a size does not change, the weights are one at the pixel itself: an exact copy.
+Image resize_window(const Image& image, Crop crop, Window across, Window down,
+                    Interpolation interpolation) {
+  check(crop.width > 0 && crop.height > 0 && crop.left >= 0 && crop.top >= 0 &&
+            crop.left + crop.width <= image.width && crop.top + crop.height <= image.height,
         "resize: crop {}×{} at {},{} of an image of {}×{}", crop.width, crop.height, crop.left,
         crop.top, image.width, image.height);
+  for (const Window& w : {across, down})
+    check(w.count > 0 && w.first >= 0 && w.first + w.count <= w.size,
+          "resize: {} pixels from {} of {}", w.count, w.first, w.size);
+  const Weights columns = make_weights(crop.width, across, interpolation);
+  const Weights rows = make_weights(crop.height, down, interpolation);
   const int half = 1 << (kBits - 1);
 
-  // Horizontal: rows of the crop to `width`.
-  const size_t row = size_t(width) * 3;
-  std::vector<uint8_t> narrow(row * size_t(crop.height));
-  const Weights across = make_weights(crop.width, width, interpolation);
-  for (int y = 0; y < crop.height; ++y) {
+  // Horizontal: the rows that the vertical pass will read.
+  const int first_row = rows.first.front(), end_row = rows.first.back() + rows.count.back();
+  const size_t row = size_t(across.count) * 3;
+  std::vector<uint8_t> narrow(row * size_t(end_row - first_row));
+  uint8_t* out = narrow.data();
+  for (int y = first_row; y < end_row; ++y) {
     const uint8_t* in =
         image.rgb.data() + (size_t(crop.top + y) * size_t(image.width) + size_t(crop.left)) * 3;
-    uint8_t* out = narrow.data() + size_t(y) * row;
-    if (width == crop.width) {
-      std::copy_n(in, row, out);
-      continue;
-    }
-    for (int x = 0; x < width; ++x) {
-      const int* k = across.values.data() + size_t(x) * size_t(across.most);
-      const uint8_t* pixel = in + size_t(across.first[size_t(x)]) * 3;
+    for (int x = 0; x < across.count; ++x) {
+      const int* k = columns.values.data() + size_t(x) * size_t(columns.most);
+      const uint8_t* pixel = in + size_t(columns.first[size_t(x)]) * 3;
       int r = half, g = half, b = half;
-      for (int i = 0; i < across.count[size_t(x)]; ++i, pixel += 3) {
+      for (int i = 0; i < columns.count[size_t(x)]; ++i, pixel += 3) {
         r += pixel[0] * k[i];
         g += pixel[1] * k[i];
         b += pixel[2] * k[i];
@@ -95,21 +101,19 @@ Image resize(const Image& image, Crop crop, int width, int height, Interpolation
       *out++ = round_to_byte(b);
     }
   }
-  if (height == crop.height) return {width, height, std::move(narrow)};
 
   // Vertical: whole rows are added up, which vectorises.
-  Image result{width, height, std::vector<uint8_t>(row * size_t(height))};
-  const Weights down = make_weights(crop.height, height, interpolation);
+  Image result{across.count, down.count, std::vector<uint8_t>(row * size_t(down.count))};
   std::vector<int> sums(row);
-  for (int y = 0; y < height; ++y) {
+  for (int y = 0; y < down.count; ++y) {
     std::fill(sums.begin(), sums.end(), half);
-    for (int i = 0; i < down.count[size_t(y)]; ++i) {
-      const int k = down.values[size_t(y) * size_t(down.most) + size_t(i)];
-      const uint8_t* in = narrow.data() + size_t(down.first[size_t(y)] + i) * row;
+    for (int i = 0; i < rows.count[size_t(y)]; ++i) {
+      const int k = rows.values[size_t(y) * size_t(rows.most) + size_t(i)];
+      const uint8_t* in = narrow.data() + size_t(rows.first[size_t(y)] + i - first_row) * row;
       for (size_t j = 0; j < row; ++j) sums[j] += in[j] * k;
     }
-    uint8_t* out = result.rgb.data() + size_t(y) * row;
-    for (size_t j = 0; j < row; ++j) out[j] = round_to_byte(sums[j]);
+    uint8_t* line = result.rgb.data() + size_t(y) * row;
+    for (size_t j = 0; j < row; ++j) line[j] = round_to_byte(sums[j]);
   }
   return result;
 }

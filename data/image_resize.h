@@ -20,4 +20,14 @@ struct Crop {
 // The crop of `image`, resized to width × height; pixels outside the crop play no part.
 Image resize(const Image& image, Crop crop, int width, int height, Interpolation interpolation);
 
+// Along one axis: pixels first .. first + count - 1 of `size`.
+struct Window {
+  int64_t size = 0, first = 0;
+  int count = 0;
+};
+
+// A window of the crop resized to across.size × down.size; work and memory are those of the window.
+Image resize_window(const Image& image, Crop crop, Window across, Window down,
+                    Interpolation interpolation);
+
 }  // namespace laclip

@@ -83,10 +83,14 @@ Decoded read(std::span<const std::byte> bytes, const DecodeOptions& options, Err
   result.color = info.jpeg_color_space;
   result.inverted = info.saw_Adobe_marker;
   if (pixels && int64_t(result.width) * result.height <= options.max_pixels) {
-    const int shorter = std::min(result.width, result.height);
+    const auto stays_large = [&](int by) {
+      const int64_t width = result.width / by, height = result.height / by;
+      return std::min(width, height) >= options.smallest_side &&
+             width * height >= options.smallest_area;
+    };
     info.scale_num = info.scale_denom = 1;
     while (options.smallest_side > 0 && info.scale_denom < 8 &&
-           shorter / int(2 * info.scale_denom) >= options.smallest_side)
+           stays_large(int(2 * info.scale_denom)))
       info.scale_denom *= 2;
     info.out_color_space = info.num_components == 1   ? JCS_GRAYSCALE
                            : info.num_components == 4 ? JCS_CMYK

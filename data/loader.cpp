@@ -1,22 +1,31 @@
 #include "data/loader.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "base/check.h"
 #include "base/timer.h"
 
 namespace laclip {
 
-std::string LoaderReport::text() const {
-  std::string line;
-  for (const auto& [reason, entry] : broken)
-    line += fmt::format("{}{} {} (first: {})", line.empty() ? "" : ", ", entry.count, reason,
-                        entry.first);
-  return line;
+namespace {
+
+// A JPEG is decoded at a fraction of its size if even the smallest crop then holds as many pixels
+// as the model sees. A crop of share s and side ratio at most 4/3 has a shorter side of at least
+// sqrt(s · area · 3/4); where no crop fits, the centre has the image's shorter side.
+DecodeOptions decode_options(const LoaderOptions& o) {
+  const double size = o.image_size;
+  return {o.max_image_pixels, o.image_size,
+          int64_t(std::ceil(size * size * kWidestRatio / double(o.scale.least)))};
 }
 
+}  // namespace
+
 Loader::Loader(const SampleSource& source, LoaderOptions options)
-    : source_(source), options_(std::move(options)), pool_(options_.workers) {
+    : source_(source),
+      options_(std::move(options)),
+      decode_(decode_options(options_)),
+      pool_(options_.workers) {
   check(int64_t(source.size()) >= options_.batch_size,
         "a batch of {} is larger than the data of {} "
         "samples; use a smaller --batch-size",
@@ -26,7 +35,7 @@ Loader::Loader(const SampleSource& source, LoaderOptions options)
   options_.captions.check_sources(source);
 }
 
-Loader::~Loader() = default;
+Loader::~Loader() { pool_.cancel(); }
 
 std::shared_ptr<const std::vector<uint32_t>> Loader::order_of(int64_t epoch) {
   if (epoch != order_epoch_) {
@@ -39,6 +48,7 @@ std::shared_ptr<const std::vector<uint32_t>> Loader::order_of(int64_t epoch) {
 }
 
 void Loader::seek(int64_t step) {
+  pool_.cancel();
   queue_.clear();  // jobs under way keep their batch alive and are forgotten
   next_step_ = step;
 }
@@ -78,8 +88,7 @@ void Loader::load_sample(Pending& pending, int64_t slot) {
     std::string reason;
     try {
       const ImageBytes bytes = source_.image(i);
-      const Image image = decode_image(bytes.view, {options_.max_image_pixels, options_.image_size},
-                                       source_.place(i));
+      const Image image = decode_image(bytes.view, decode_, source_.place(i));
       Random random(options_.seed, RandomUse::crop, uint64_t(i), uint32_t(pending.batch.epoch));
       const Image crop = random_resized_crop(image, options_.image_size, options_.scale,
                                              options_.interpolation, random);
@@ -97,8 +106,7 @@ void Loader::load_sample(Pending& pending, int64_t slot) {
       error = e.what();
     }
     std::lock_guard lock(mutex_);
-    auto& entry = report_.broken[reason];
-    if (entry.count++ == 0) entry.first = error;
+    report_.add(reason, error);
     if (options_.strict) break;
   }
   std::lock_guard lock(mutex_);
@@ -123,7 +131,7 @@ Batch Loader::next() {
   return std::move(pending->batch);
 }
 
-LoaderReport Loader::report() const {
+FaultReport Loader::report() const {
   std::lock_guard lock(mutex_);
   return report_;
 }

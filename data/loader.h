@@ -7,7 +7,6 @@
 
 #include <condition_variable>
 #include <deque>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -15,6 +14,7 @@
 
 #include "base/thread_pool.h"
 #include "data/caption_choice.h"
+#include "data/fault_report.h"
 #include "data/image_augment.h"
 #include "data/image_decode.h"
 
@@ -40,16 +40,6 @@ struct Batch {
   std::vector<size_t> samples;
 };
 
-// Broken samples by reason, with the first place of each.
-struct LoaderReport {
-  struct Entry {
-    int64_t count = 0;
-    std::string first;
-  };
-  std::map<std::string, Entry> broken;
-  std::string text() const;  // one line; empty if nothing is broken
-};
-
 class Loader {
  public:
   // Error if there are fewer samples than a batch needs.
@@ -61,7 +51,7 @@ class Loader {
   Batch next();             // Error for a broken sample if strict
 
   double seconds_waited() const { return seconds_waited_; }
-  LoaderReport report() const;
+  FaultReport report() const;  // broken samples
 
  private:
   struct Pending {
@@ -76,13 +66,14 @@ class Loader {
 
   const SampleSource& source_;
   LoaderOptions options_;
+  DecodeOptions decode_;
   int64_t next_step_ = 0;
   std::deque<std::shared_ptr<Pending>> queue_;
   int64_t order_epoch_ = -1;
   std::shared_ptr<const std::vector<uint32_t>> order_;
   mutable std::mutex mutex_;
   std::condition_variable done_;
-  LoaderReport report_;
+  FaultReport report_;
   double seconds_waited_ = 0;
   ThreadPool pool_;  // last: its threads end before the rest goes
 };

@@ -8,6 +8,14 @@ namespace {
 
 fs::path with_ending(const fs::path& base, const char* ending) { return base.string() + ending; }
 
+std::string_view text_of(const MappedFile& file) {
+  return {reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size()};
+}
+
+std::string_view line_at(std::string_view text, uint64_t begin) {
+  return text.substr(begin, text.find('\n', begin) - begin);
+}
+
 // The first setting that differs, for a message.
 std::string difference(const Json& before, const Json& now) {
   for (const auto& [name, value] : now.items())
@@ -25,16 +33,10 @@ RewriteLog::RewriteLog(const fs::path& base, Json settings, size_t begin, size_t
       settings_(std::move(settings)),
       begin_(begin),
       end_(end),
-      done_(end - begin),
-      records_(end - begin) {
+      places_(end - begin, kMissing) {
   if (base.has_parent_path()) make_folders(base.parent_path());
-  uint64_t keep = 0;
-  if (fs::exists(part_)) {
-    const std::string text = read_text(part_);
-    const size_t last = text.rfind('\n');
-    keep = last == std::string::npos ? 0 : last + 1;
-    if (keep > 0) read_back(text.substr(0, keep));
-  } else if (fs::exists(with_ending(base, ".jsonl")) && fs::exists(with_ending(base, ".txt"))) {
+  if (!fs::exists(part_) && fs::exists(with_ending(base, ".jsonl")) &&
+      fs::exists(with_ending(base, ".txt"))) {
     const fs::path manifest = with_ending(base, ".settings.json");
     const std::string other = fs::exists(manifest) ? difference(read_json(manifest), settings_)
                                                    : "its settings are not known";
@@ -45,17 +47,24 @@ RewriteLog::RewriteLog(const fs::path& base, Json settings, size_t begin, size_t
     finished_ = true;
     return;
   }
-  file_ = std::make_unique<AppendFile>(part_, keep);
+  file_ = std::make_unique<AppendFile>(part_);  // locked before it is read
+  uint64_t keep = 0;
+  {
+    const MappedFile part(part_);
+    const std::string_view text = text_of(part);
+    keep = text.rfind('\n') + 1;  // 0 if there is none
+    read_back(text.substr(0, keep));
+  }
+  file_->cut(keep);
   if (keep == 0) file_->append(Json{{"settings", settings_}}.dump() + "\n");
 }
 
-void RewriteLog::read_back(const std::string& text) {
+void RewriteLog::read_back(std::string_view text) {
   size_t number = 0;
   for (size_t at = 0; at < text.size(); ++number) {
-    const size_t end = text.find('\n', at);
-    const std::string line = text.substr(at, end - at),
-                      place = fmt::format("{}:{}", part_.string(), number + 1);
-    const Json row = parse_json(line, place);
+    const std::string_view line = line_at(text, at);
+    const std::string place = fmt::format("{}:{}", part_.string(), number + 1);
+    const Json row = parse_json(std::string(line), place);
     if (number == 0) {
       const std::string other = difference(row.value("settings", Json::object()), settings_);
       check(other.empty(),
@@ -66,38 +75,44 @@ void RewriteLog::read_back(const std::string& text) {
       const auto index = json_field<size_t>(row, "index", place);
       check(index >= begin_ && index < end_, "{}: caption {} is outside of {}..{}", place, index,
             begin_, end_);
-      if (!done_[index - begin_]) ++count_;
-      done_[index - begin_] = true;
-      records_[index - begin_] = line;
+      note(row, at);
     }
-    at = end + 1;
+    at += line.size() + 1;
   }
   if (count_ > 0) log_info("{}: going on after {} captions", part_.string(), count_);
 }
 
+void RewriteLog::note(const Json& record, uint64_t place) {
+  uint64_t& known = places_[record["index"].get<size_t>() - begin_];
+  if (known != kMissing) return;
+  known = place;
+  ++count_;
+  const Json flags = record.value("flags", Json::array());
+  if (flags.empty()) ++tally_["rewritten"];
+  for (const Json& flag : flags) ++tally_[flag.get<std::string>()];
+}
+
 void RewriteLog::add(const Json& record) {
-  const auto index = record["index"].get<size_t>();
-  std::string line = record.dump(-1, ' ', false, Json::error_handler_t::replace);
-  file_->append(line + "\n");
-  if (!done_[index - begin_]) ++count_;
-  done_[index - begin_] = true;
-  records_[index - begin_] = std::move(line);
+  const uint64_t place = file_->size();
+  file_->append(record.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");
+  note(record, place);
 }
 
 void RewriteLog::finish() {
   check(count_ == end_ - begin_, "{}: {} of {} captions are done", part_.string(), count_,
         end_ - begin_);
+  const MappedFile part(part_);
   AtomicFile jsonl(with_ending(base_, ".jsonl")), text(with_ending(base_, ".txt"));
-  for (const std::string& line : records_) {
-    const Json row = Json::parse(line);
-    jsonl.write(line + "\n");
-    text.write(row["text"].get<std::string>() + "\n");
+  for (const uint64_t place : places_) {
+    const std::string_view line = line_at(text_of(part), place);
+    jsonl.write(std::string(line) + "\n");
+    text.write(Json::parse(line)["text"].get<std::string>() + "\n");
   }
   write_atomically(with_ending(base_, ".settings.json"), settings_.dump(2) + "\n");
   text.commit();
   jsonl.commit();
-  file_.reset();
   fs::remove(part_);
+  file_.reset();
   finished_ = true;
 }
 

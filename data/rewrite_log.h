@@ -9,7 +9,9 @@
 // and removes the part file. The result does not depend on when the job was stopped.
 #pragma once
 
+#include <map>
 #include <memory>
+#include <string_view>
 #include <vector>
 
 #include "base/json.h"
@@ -23,21 +25,25 @@ class RewriteLog {
   RewriteLog(const fs::path& base, Json settings, size_t begin, size_t end);
 
   bool finished() const { return finished_; }  // BASE.jsonl is there already
-  bool has(size_t index) const { return done_[index - begin_]; }
+  bool has(size_t index) const { return places_[index - begin_] != kMissing; }
   size_t count() const { return count_; }
+  // Records by flag, and those without one as "rewritten"; those of earlier sessions included.
+  const std::map<std::string, int64_t>& tally() const { return tally_; }
   void add(const Json& record);  // has "index"
   // Error if a caption is missing.
   void finish();
 
  private:
-  void read_back(const std::string& text);
+  static constexpr uint64_t kMissing = ~uint64_t(0);
+  void read_back(std::string_view text);
+  void note(const Json& record, uint64_t place);
 
   fs::path base_, part_;
   Json settings_;
   size_t begin_, end_, count_ = 0;
   bool finished_ = false;
-  std::vector<bool> done_;
-  std::vector<std::string> records_;  // by index - begin
+  std::vector<uint64_t> places_;  // by index - begin: where the record begins in the part file
+  std::map<std::string, int64_t> tally_;
   std::unique_ptr<AppendFile> file_;
 };
 

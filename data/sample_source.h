@@ -6,6 +6,8 @@
 //                of its last part); samples without an image or a caption are counted and left out
 //   laclip-csv   no header, "relative/path.jpg,caption"; rows of other files are left out, as there
 //   csv          open_clip's tables: a header row, columns by name
+//
+// What is left out is counted by reason and told in one warning; strict makes it an Error.
 #pragma once
 
 #include <memory>
@@ -13,16 +15,23 @@
 #include <string>
 #include <vector>
 
-#include "base/json.h"
+#include "base/check.h"
+#include "data/fault_report.h"
 #include "data/text_table.h"
 
 namespace laclip {
 
 struct SourceOptions {
   std::string type = "auto";  // auto, webdataset, csv, laclip-csv
-  std::string root;           // of image paths in tables; "" = as they stand
+  std::string root{};         // of image paths in tables; "" = as they stand
   std::string csv_separator = "\t", csv_image_key = "filepath", csv_caption_key = "title";
   std::string image_key = "jpg;png;jpeg;webp", text_key = "txt";
+  bool strict = false;
+};
+
+// A table has no column of the name that was asked for.
+struct MissingColumn : Error {
+  using Error::Error;
 };
 
 // The bytes of an image: a view into a mapped shard, or a file that was read.
@@ -33,6 +42,8 @@ struct ImageBytes {
 
 class SampleSource {
  public:
+  explicit SampleSource(const SourceOptions& options)
+      : root_(options.root), left_out_(options.strict) {}  // empty; see open_samples
   size_t size() const { return keys_.size(); }
   std::string_view key(size_t i) const { return keys_[i]; }
   std::string_view caption(size_t i) const { return captions_[i]; }
@@ -42,10 +53,11 @@ class SampleSource {
   ImageBytes image(size_t i) const;   // Error if a file cannot be read
   std::string place(size_t i) const;  // for messages: "00000.tar/000000012" or a path
 
-  // Line i of a text file belongs to sample i; if the samples repeat the lines k times (LaCLIP's
-  // multi-crop tables), to sample i modulo the lines. Error if neither fits.
+  // Line i of a text file belongs to sample i; if the captions repeat after that many samples
+  // (LaCLIP's tables of several crops), to sample i modulo the lines. Error if neither fits.
   void attach_rewrites_by_line(const fs::path& file);
-  // Each line {"key": …, "text": …} (JSONL); the coverage is logged.
+  // Each line {"key": …, "text": …} (JSONL); the coverage is logged. A key that several samples
+  // bear needs as many rewrites, which belong to them in order; Error otherwise.
   void attach_rewrites_by_key(const fs::path& file);
 
   // For the manifest: number of samples, what was left out and why, a fingerprint.
@@ -54,8 +66,9 @@ class SampleSource {
  private:
   friend std::unique_ptr<SampleSource> open_samples(const std::string&, const SourceOptions&);
   void read_shards(const std::string& list, const SourceOptions& options);
-  void read_laclip_csv(const fs::path& file, const SourceOptions& options);
+  void read_laclip_csv(const fs::path& file);
   void read_table(const fs::path& file, const SourceOptions& options);
+  bool captions_repeat_after(size_t period) const;
 
   struct Location {
     uint32_t file = 0;
@@ -67,7 +80,7 @@ class SampleSource {
   std::vector<MappedFile> shards_;
   std::vector<Location> locations_;  // of shards; empty for tables, whose keys are paths
   fs::path root_;
-  Json left_out_ = Json::object();
+  FaultReport left_out_;
 };
 
 // Error if nothing is found; the type "auto" goes by the file name.

@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "base/check.h"
-#include "base/log.h"
+#include "data/text.h"
 
 namespace laclip {
 namespace {
@@ -48,6 +48,17 @@ void expand_braces(const std::string& pattern, const std::string& list,
     expand_braces(pattern.substr(0, open) + one + pattern.substr(close + 1), list, out);
 }
 
+// The elements of the list with their braces expanded.
+std::vector<std::string> patterns_of(const std::string& list) {
+  std::vector<std::string> patterns;
+  for (size_t begin = 0; begin <= list.size();) {
+    const size_t end = std::min(list.find("::", begin), list.size());
+    if (end > begin) expand_braces(list.substr(begin, end - begin), list, patterns);
+    begin = end + 2;
+  }
+  return patterns;
+}
+
 std::vector<fs::path> expand_wildcards(const std::string& pattern) {
   if (pattern.find_first_of("*?") == std::string::npos) return {pattern};
   const fs::path path = pattern;
@@ -64,30 +75,18 @@ std::vector<fs::path> expand_wildcards(const std::string& pattern) {
 }  // namespace
 
 std::vector<fs::path> expand_shards(const std::string& list) {
-  std::vector<std::string> patterns;
-  for (size_t begin = 0; begin <= list.size();) {
-    const size_t end = std::min(list.find("::", begin), list.size());
-    if (end > begin) expand_braces(list.substr(begin, end - begin), list, patterns);
-    begin = end + 2;
-  }
   std::vector<fs::path> paths;
-  for (const std::string& pattern : patterns)
+  for (const std::string& pattern : patterns_of(list))
     for (fs::path& path : expand_wildcards(pattern)) paths.push_back(std::move(path));
   return paths;
 }
 
-std::vector<fs::path> find_shards(const std::string& list) {
-  std::vector<fs::path> found;
-  int64_t missing = 0;
-  for (const fs::path& path : expand_shards(list)) {
-    if (fs::exists(path))
-      found.push_back(path);
-    else if (++missing == 1)
-      log_warning("{}: this shard is missing", path.string());
-  }
-  if (missing > 1) log_warning("{} shards are missing in all", missing);
-  check(!found.empty(), "{}: no such file; check the path and its braces", list);
-  return found;
+bool lists_shards(const std::string& list) {
+  if (lower(list).find(".tar") == std::string::npos) return false;  // braces mean nothing here
+  const auto patterns = patterns_of(list);
+  return !patterns.empty() && std::all_of(patterns.begin(), patterns.end(), [](auto& pattern) {
+    return lower(pattern).ends_with(".tar");
+  });
 }
 
 }  // namespace laclip

@@ -10,7 +10,7 @@
 namespace laclip {
 
 std::vector<fs::path> expand_shards(const std::string& list);  // whether they exist or not
-// Those that exist; a missing one is a warning, none at all an Error.
-std::vector<fs::path> find_shards(const std::string& list);
+// Whether every path of the list ends in .tar, after its braces are expanded.
+bool lists_shards(const std::string& list);
 
 }  // namespace laclip

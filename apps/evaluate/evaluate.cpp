@@ -57,6 +57,7 @@ void add_evaluate_command(CLI::App& root) {
                       "prompt templates (JSON list); default: a photo of a {}.");
   command->add_option("--pairs", o->sets.pairs, "image-text pairs (JSONL) for retrieval");
   command->add_option("--limit", o->sets.limit, "classify so many images, spread evenly (0 = all)");
+  command->add_flag("--strict", o->sets.strict, "stop at the first broken image");
   command->add_option("-j,--workers", o->threads, "threads that decode images")
       ->check(CLI::Range(1, 1024));
   command->add_option("--precision", o->precision, "fp32 or bf16")

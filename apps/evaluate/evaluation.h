@@ -13,8 +13,11 @@ struct EvaluationSets {
   std::string images, classnames, templates;  // zero-shot classification; "" = none
   std::string pairs;                          // retrieval; "" = none
   int64_t limit = 0;                          // images at most, spread evenly (0 = all)
+  bool strict = false;                        // stop at the first broken image
 };
 
+// Broken images are left out, counted in the result ("images_left_out") and told in a warning.
+//
 // {"zeroshot_classification": {"acc1", …}} and {"zeroshot_retrieval": {"image_to_text_R@1", …}}, as
 // far as asked for.
 Json evaluate_model(const Clip& model, const ClipTokenizer& tokenizer, const EvaluationSets& sets,

@@ -30,18 +30,28 @@ void for_each_query(std::span<const float> queries, std::span<const float> keys,
   }
 }
 
-void count_recall(std::array<double, 3>& recall, int64_t rank, int64_t queries) {
-  for (size_t k = 0; k < recall.size(); ++k)
-    if (rank < RetrievalRecall::kAt[k]) recall[k] += 1.0 / double(queries);
-}
+// Counts the queries whose rank is among the first k, for each k.
+struct RecallCounter {
+  std::array<int64_t, 3> found{};
+  int64_t queries = 0;
+  void add(int64_t rank) {
+    ++queries;
+    for (size_t k = 0; k < found.size(); ++k) found[k] += rank < RetrievalRecall::kAt[k];
+  }
+  std::array<double, 3> shares() const {
+    std::array<double, 3> result;
+    for (size_t k = 0; k < found.size(); ++k) result[k] = double(found[k]) / double(queries);
+    return result;
+  }
+};
 
 }  // namespace
 
 int64_t rank_of(std::span<const float> scores, int64_t target) {
   const float own = scores[size_t(target)];
   int64_t before = 0;
-  for (int64_t i = 0; i < int64_t(scores.size()); ++i)
-    before += scores[size_t(i)] > own || (scores[size_t(i)] == own && i < target);
+  for (int64_t i = 0; i < int64_t(scores.size()); ++i)  // a comparison with NaN is false
+    before += i < target ? !(scores[size_t(i)] < own) : i > target && !(scores[size_t(i)] <= own);
   return before;
 }
 
@@ -96,27 +106,27 @@ Json RetrievalRecall::result() const {
 
 RetrievalRecall retrieval_recall(std::span<const float> images, std::span<const float> texts,
                                  int64_t embed, std::span<const int32_t> image_of_text) {
-  RetrievalRecall recall;
-  recall.images = int64_t(images.size()) / embed;
-  recall.texts = int64_t(image_of_text.size());
-  check(recall.images > 0 && recall.texts > 0, "retrieval needs images and texts; {} and {} given",
-        recall.images, recall.texts);
+  const int64_t image_count = int64_t(images.size()) / embed,
+                text_count = int64_t(image_of_text.size());
+  check(image_count > 0 && text_count > 0, "retrieval needs images and texts; {} and {} given",
+        image_count, text_count);
 
-  std::vector<std::vector<int32_t>> texts_of(size_t(recall.images));
-  for (int64_t t = 0; t < recall.texts; ++t)
+  std::vector<std::vector<int32_t>> texts_of(static_cast<size_t>(image_count));
+  for (int64_t t = 0; t < text_count; ++t)
     texts_of[size_t(image_of_text[size_t(t)])].push_back(int32_t(t));
-  const int64_t with_texts =
-      std::count_if(texts_of.begin(), texts_of.end(), [](auto& list) { return !list.empty(); });
 
+  RecallCounter to_image, to_text;
   for_each_query(texts, images, embed, [&](int64_t text, std::span<const float> scores) {
-    count_recall(recall.text_to_image, rank_of(scores, image_of_text[size_t(text)]), recall.texts);
+    to_image.add(rank_of(scores, image_of_text[size_t(text)]));
   });
   for_each_query(images, texts, embed, [&](int64_t image, std::span<const float> scores) {
+    const auto& own = texts_of[size_t(image)];
+    if (own.empty()) return;  // an image without texts asks for nothing
     int64_t best = std::numeric_limits<int64_t>::max();
-    for (int32_t text : texts_of[size_t(image)]) best = std::min(best, rank_of(scores, text));
-    count_recall(recall.image_to_text, best, with_texts);
+    for (int32_t text : own) best = std::min(best, rank_of(scores, text));
+    to_text.add(best);
   });
-  return recall;
+  return {to_text.shares(), to_image.shares()};
 }
 
 }  // namespace laclip

@@ -1,5 +1,6 @@
 // What is counted in an evaluation, from scores (cosines of unit features; larger is nearer).
-// Ties are broken towards the lower index, so a constant model scores by chance, not by luck.
+// Ties are broken towards the lower index, so a constant model scores by chance, not by luck; a
+// score that is no number stands before every other candidate, so a broken model scores nothing.
 #pragma once
 
 #include <array>
@@ -21,6 +22,7 @@ class ClassificationCounter {
   // classes; classes without images do not count into the mean.
   Json result() const;
   double top1() const;
+  int64_t images() const { return total().images; }
 
  private:
   struct Count {
@@ -38,9 +40,8 @@ int64_t rank_of(std::span<const float> scores, int64_t target);
 // image may have any number of texts, and counts as found if any of them is in the first k.
 struct RetrievalRecall {
   static constexpr std::array<int, 3> kAt{1, 5, 10};
-  std::array<double, 3> image_to_text{}, text_to_image{};
-  int64_t images = 0, texts = 0;
-  Json result() const;  // {"image_to_text_R@1", …}
+  std::array<double, 3> image_to_text{}, text_to_image{};  // shares
+  Json result() const;                                     // {"image_to_text_R@1", …}
 };
 RetrievalRecall retrieval_recall(std::span<const float> images, std::span<const float> texts,
                                  int64_t embed, std::span<const int32_t> image_of_text);

@@ -23,16 +23,14 @@ namespace {
 
 struct RewriteOptions {
   std::string model, tokenizer, captions, output, mode = "chatgpt", pairs, shard = "1/1";
-  std::string column = "1", text_key = "txt", precision = "bf16", device = "auto";
+  CaptionTableOptions table;
+  std::string precision = "bf16", device = "auto";
   uint64_t example_sets = 0, seed = 0;
   float temperature = 0.9f, top_p = 0.95f;
   int max_new_tokens = 77, max_seq_len = 512, slots = 64;
   size_t limit = 0;
   bool print_prompts = false;
 };
-
-// What happened to the captions, for the last line.
-using Tally = std::map<std::string, int64_t>;
 
 class RewriteJob {
  public:
@@ -50,7 +48,7 @@ class RewriteJob {
                   int64_t(log_.count())) {}
 
   void run();
-  const Tally& tally() const { return tally_; }
+  const auto& tally() const { return log_.tally(); }
   bool finished() const { return log_.finished(); }
   Json settings() const;
 
@@ -75,7 +73,6 @@ class RewriteJob {
   int prefix_ = -1;
   uint64_t prefix_set_ = 0;
   std::map<size_t, std::vector<int32_t>> queries_;  // of the captions under way
-  Tally tally_;
 };
 
 // All that decides the output; a resumed job must agree with it.
@@ -213,8 +210,6 @@ void RewriteJob::add_record(size_t index, std::string text, int64_t tokens, doub
   Json examples = Json::array();
   for (const auto& [item, source, target] : plan_.draw(plan_.set_of(index)).examples)
     examples.push_back({item, source, target});
-  if (flags.empty()) ++tally_["rewritten"];
-  for (const Json& flag : flags) ++tally_[flag.get<std::string>()];
   log_.add({{"index", index},
             {"key", table_.keys[index]},
             {"mode", name_of(mode_)},
@@ -240,7 +235,7 @@ void print_prompts(const RewriteOptions& o, const CaptionTable& table, ShardRang
 }
 
 void rewrite(const RewriteOptions& o, const CLI::App& command) {
-  CaptionTable table = read_captions(o.captions, {o.column, o.text_key});
+  CaptionTable table = read_captions(o.captions, o.table);
   ShardRange range = shard_range(table.captions.size(), o.shard);
   if (o.limit > 0) range.end = std::min(range.end, range.begin + o.limit);
   if (o.print_prompts) return print_prompts(o, table, range);
@@ -271,7 +266,8 @@ void add_rewrite_command(CLI::App& root) {
                       "tokenizer.model or tokenizer.bin");
   command
       ->add_option("--captions,--prompt_filename", o->captions,
-                   "captions: text lines, LaCLIP .csv, .tsv, or tar shards")
+                   "captions: text lines, or what `laclip train --train-data` reads: LaCLIP CSV, "
+                   "open_clip CSV/TSV, tar shards")
       ->required();
   command->add_option("-o,--output,--output_filename", o->output,
                       "writes OUTPUT.jsonl and OUTPUT.txt");
@@ -293,8 +289,16 @@ void add_rewrite_command(CLI::App& root) {
   command->add_option("--seed", o->seed, "of examples and sampling");
   command->add_option("--shard", o->shard, "part i of n of the captions, as i/n");
   command->add_option("--limit", o->limit, "stop after so many captions (0 = all)");
-  command->add_option("--caption-column", o->column, "column of a TSV, by number or name");
-  command->add_option("--text-key", o->text_key, "ending of captions in shards");
+  command->add_option("--caption-column", o->table.column,
+                      "of a table without images, columns between tabs: the column of the caption, "
+                      "by number (no header) or name");
+  command->add_option("--csv-separator", o->table.source.csv_separator,
+                      "column separator of an open_clip table");
+  command->add_option("--csv-img-key", o->table.source.csv_image_key, "column of the image path");
+  command->add_option("--csv-caption-key", o->table.source.csv_caption_key,
+                      "column of the caption");
+  command->add_option("--image-key", o->table.source.image_key, "endings of images in shards");
+  command->add_option("--text-key", o->table.source.text_key, "endings of captions in shards");
   command->add_option("--precision", o->precision, "fp32 or bf16")
       ->check(CLI::IsMember({"fp32", "bf16"}));
   command->add_option("--device", o->device, "where to run")

@@ -17,6 +17,7 @@ namespace {
 
 struct TokenizeOptions {
   std::string tokenizer, train, output;
+  CaptionTableOptions table;
   bool jsonl = false, decode = false;
   int64_t vocabulary = 8192;
 };
@@ -26,7 +27,7 @@ void train_vocabulary(const TokenizeOptions& o) {
   constexpr int64_t kFixed = 512 + 2;  // byte symbols, start and end
   if (o.vocabulary <= kFixed)
     fail_usage("--vocab-size {}: more than {} is needed", o.vocabulary, kFixed);
-  const CaptionTable table = read_captions(o.train);
+  const CaptionTable table = read_captions(o.train, o.table);
   std::vector<std::string> captions;
   for (size_t i = 0; i < table.captions.size(); ++i) captions.emplace_back(table.captions[i]);
   const auto merges = train_byte_pairs(captions, size_t(o.vocabulary - kFixed));
@@ -68,6 +69,8 @@ void add_tokenize_command(CLI::App& root) {
   command->add_flag("--jsonl", o->jsonl, "texts are JSON strings, one a line");
   command->add_flag("--decode", o->decode, "from arrays of ids to text");
   command->add_option("--train", o->train, "make a byte-level BPE vocabulary from these captions");
+  command->add_option("--caption-column", o->table.column,
+                      "of --train with a table between tabs: a number or a name");
   command->add_option("--vocab-size", o->vocabulary, "of --train")->check(CLI::PositiveNumber);
   command->add_option("-o,--output", o->output, "file of --train");
   command->callback([o] { tokenize(*o); });

@@ -26,7 +26,7 @@ namespace {
 std::unique_ptr<SampleSource> open_source(const TrainOptions& o) {
   auto source =
       open_samples(o.train_data, {o.dataset_type, o.root, o.csv_separator, o.csv_image_key,
-                                  o.csv_caption_key, o.image_key, o.text_key});
+                                  o.csv_caption_key, o.image_key, o.text_key, o.strict});
   for (const std::string& file : o.rewrites) {
     if (file.ends_with(".jsonl"))
       source->attach_rewrites_by_key(file);
@@ -193,7 +193,7 @@ void TrainRun::save(int64_t done) {
 }
 
 void TrainRun::evaluate() {
-  EvaluationSets sets{o_.val_images, o_.classnames, o_.templates, o_.val_pairs, 0};
+  EvaluationSets sets{o_.val_images, o_.classnames, o_.templates, o_.val_pairs, 0, o_.strict};
   if (sets.images.empty() && sets.pairs.empty()) return;
   MetricValues values;
   const Json result = evaluate_model(model_, *tokenizer_, sets, o_.workers);

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <limits>
 
 #include "base/philox.h"
 
@@ -15,6 +16,29 @@ TEST(Ranking, TiesGoToTheLowerIndex) {
   EXPECT_EQ(rank_of(scores, 0), 1);
   EXPECT_EQ(rank_of(scores, 2), 2);
   EXPECT_EQ(rank_of(scores, 3), 3);
+}
+
+TEST(Ranking, WhatIsNoNumberIsNoHit) {
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  const std::vector<float> broken(4, nan);
+  for (int64_t target = 0; target < 4; ++target) EXPECT_EQ(rank_of(broken, target), 3);
+  const std::vector<float> partly{nan, 0.9f, nan, 0.5f};
+  EXPECT_EQ(rank_of(partly, 0), 3);
+  EXPECT_EQ(rank_of(partly, 1), 2);
+  EXPECT_EQ(rank_of(partly, 3), 3);
+}
+
+TEST(Ranking, AllFoundIsOne) {
+  constexpr int64_t kCount = 49;  // 49 times 1/49 is 0.9999999999999998
+  std::vector<float> rows(kCount * kCount);
+  std::vector<int32_t> own;
+  for (int64_t i = 0; i < kCount; ++i) {
+    rows[size_t(i * kCount + i)] = 1;
+    own.push_back(int32_t(i));
+  }
+  const RetrievalRecall recall = retrieval_recall(rows, rows, kCount, own);
+  EXPECT_EQ(recall.image_to_text[0], 1.0);
+  EXPECT_EQ(recall.text_to_image[0], 1.0);
 }
 
 TEST(Ranking, MeanPerClassLeavesAbsentClassesOut) {

@@ -93,7 +93,8 @@ TEST_F(RewriteCommand, SlotsShardsAndExampleSetsOrderDoNotChangeTheText) {
 }
 
 TEST_F(RewriteCommand, AKillIsContinuedToTheSameOutput) {
-  ASSERT_EQ(test::run(arguments("whole")).code, 0);
+  const Outcome whole = test::run(arguments("whole"));
+  ASSERT_EQ(whole.code, 0) << whole.err;
   const fs::path part = folder_ / "killed.part.jsonl";
   size_t kills = 0;
   for (size_t lines : {2, 9, 25}) {
@@ -107,6 +108,8 @@ TEST_F(RewriteCommand, AKillIsContinuedToTheSameOutput) {
   const Outcome last = test::run(arguments("killed"));
   ASSERT_EQ(last.code, 0) << last.err;
   EXPECT_NE(last.err.find("going on after"), std::string::npos) << last.err;
+  const auto summary = [](const std::string& err) { return err.substr(err.rfind(".txt: ")); };
+  EXPECT_EQ(summary(last.err), summary(whole.err));  // earlier sessions count
   EXPECT_EQ(text("killed.jsonl"), text("whole.jsonl"));
   EXPECT_EQ(text("killed.txt"), text("whole.txt"));
   EXPECT_FALSE(fs::exists(part));

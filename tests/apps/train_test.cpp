@@ -2,6 +2,8 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <cstring>
+
 #include "base/json.h"
 #include "data/image_write.h"
 #include "tests/harness/program.h"
@@ -218,6 +220,7 @@ TEST_F(TrainCommand, BadInputIsOneClearLine) {
   expect({"--resume", path("none")}, 1, "none");
   write_atomically(path("short.txt"), "one\ntwo\n");
   write_atomically(path("seven.txt"), "1\n2\n3\n4\n5\n6\n7\n");
+  expect({"--rewrites", path("short.txt")}, 1, "2 lines for 60 samples");
   expect({"--rewrites", path("seven.txt")}, 1, "7 lines for 60 samples");
   write_atomically(path("config.json"),
                    R"({"embed_dim": 8, "vision_cfg": {}, "text_cfg": {}, "new_field": 1})");
@@ -241,6 +244,67 @@ TEST_F(TrainCommand, ARunIsNotOverwrittenAndAnotherIsNotResumed) {
   EXPECT_EQ(other.code, 1);
   EXPECT_NE(other.err.find("seed"), std::string::npos) << other.err;
   EXPECT_EQ(weights("run"), before);
+}
+
+TEST_F(TrainCommand, StrictCoversTheShards) {
+  write_atomically(path("cut.tar"), read_text(path("data.tar")).substr(0, 40000));
+  for (const std::string& data : {path("{data,none}.tar"), path("cut.tar")}) {
+    Arguments list = arguments("shards", {"--steps", "1", "--train-data", data});
+    const Outcome loose = test::run(list);
+    EXPECT_EQ(loose.code, 0) << loose.err;
+    EXPECT_NE(loose.err.find("left out: "), std::string::npos) << loose.err;
+    fs::remove_all(folder_ / "logs/shards");
+    list.push_back("--strict");
+    const Outcome strict = test::run(list);
+    EXPECT_EQ(strict.code, 1) << strict.err;
+    EXPECT_NE(strict.err.find("(--strict)"), std::string::npos) << strict.err;
+    EXPECT_FALSE(fs::exists(folder_ / "logs/shards"));
+  }
+}
+
+TEST_F(TrainCommand, BrokenImagesAreLeftOutOfAnEvaluation) {
+  ASSERT_EQ(test::run(arguments("run", {"--steps", "1"})).code, 0);
+  write_atomically(folder_ / "images/red/3.jpg", "broken");
+  const Arguments list{
+      "evaluate",     "--checkpoint",     (folder_ / "logs/run/checkpoints/latest").string(),
+      "--tokenizer",  path("vocab.txt"),  "--images",
+      path("images"), "--classnames",     path("classnames.json"),
+      "--pairs",      path("pairs.jsonl")};
+  const Outcome outcome = test::run(list);
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_NE(outcome.err.find("1 unsupported format (first: "), std::string::npos) << outcome.err;
+  const size_t end = outcome.out.find('\n');
+  for (const std::string& line : {outcome.out.substr(0, end), outcome.out.substr(end + 1)}) {
+    const Json metrics = Json::parse(line)["metrics"];
+    EXPECT_EQ(metrics["images"], 11) << line;
+    EXPECT_EQ(metrics["images_left_out"], (Json{{"unsupported format", 1}})) << line;
+    EXPECT_EQ(metrics.value("texts", 11), 11) << line;
+  }
+  Arguments strict = list;
+  strict.push_back("--strict");
+  const Outcome stopped = test::run(strict);
+  EXPECT_EQ(stopped.code, 1);
+  EXPECT_NE(stopped.err.find("red/3.jpg"), std::string::npos) << stopped.err;
+}
+
+// Finite weights that are far too large: the features are no numbers, not all of the same class.
+TEST_F(TrainCommand, FeaturesThatAreNoNumbersAreAnError) {
+  ASSERT_EQ(test::run(arguments("run", {"--steps", "1"})).code, 0);
+  const fs::path file = folder_ / "logs/run/checkpoints/latest/open_clip_model.safetensors";
+  std::string weights = read_text(file);
+  uint64_t header = 0;
+  std::memcpy(&header, weights.data(), sizeof header);
+  const Json place = Json::parse(weights.substr(8, header))["visual.proj"]["data_offsets"];
+  for (auto at = place[0].get<size_t>(); at < place[1].get<size_t>(); at += 4) {
+    const float large = 3e38f;
+    std::memcpy(weights.data() + 8 + header + at, &large, sizeof large);
+  }
+  write_atomically(file, weights);
+  const Outcome outcome = test::run({"evaluate", "--checkpoint", file.parent_path().string(),
+                                     "--tokenizer", path("vocab.txt"), "--images", path("images"),
+                                     "--classnames", path("classnames.json")});
+  EXPECT_EQ(outcome.code, 1) << outcome.out;
+  EXPECT_NE(outcome.err.find("the model's feature of '"), std::string::npos) << outcome.err;
 }
 
 TEST_F(TrainCommand, BadEvaluationInputIsOneClearLine) {

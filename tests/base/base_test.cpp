@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <future>
 #include <set>
 
 #include "base/check.h"
@@ -90,6 +91,42 @@ TEST(Json, FieldErrorsNamePlaceAndField) {
   } catch (const Error& error) {
     EXPECT_STREQ(error.what(), "c.json: field 'layers' has an unusable value \"many\"");
   }
+}
+
+TEST(File, AnAppendedFileHasOneOwner) {
+  test::TemporaryFolder folder;
+  write_atomically(folder / "a", "one\ntwo\n");
+  AppendFile first(folder / "a");
+  try {
+    AppendFile second(folder / "a", 0);
+    FAIL() << "no error";
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("in use by another process"), std::string::npos)
+        << error.what();
+  }
+  EXPECT_EQ(read_text(folder / "a"), "one\ntwo\n");  // nothing was cut
+  first.cut(4);
+  first.append("three\n");
+  EXPECT_EQ(read_text(folder / "a"), "one\nthree\n");
+}
+
+TEST(ThreadPool, CancelForgetsWhatIsQueued) {
+  std::atomic<int> count = 0;
+  std::promise<void> begun, go_on;
+  {
+    ThreadPool pool(1);
+    pool.submit([&] {
+      begun.set_value();
+      go_on.get_future().wait();
+      ++count;
+    });
+    for (int i = 0; i < 100; ++i) pool.submit([&] { count += 1000; });
+    begun.get_future().wait();
+    pool.cancel();
+    pool.submit([&] { count += 10; });
+    go_on.set_value();
+  }
+  EXPECT_EQ(count, 11);
 }
 
 TEST(ThreadPool, RunsEveryJobOnce) {

@@ -44,6 +44,23 @@ TEST_F(EvaluationSetsTest, FoldersMatchByNameByOrderAndAsASubset) {
   EXPECT_THROW(match(folder, R"({"eel": "eel"})"), Error);
 }
 
+// By order they would all be other classes.
+TEST_F(EvaluationSetsTest, AFolderWithoutANameIsNoReasonToGoByOrder) {
+  const ImageFolder folder = folder_of({"cat", "dog", "hound"});
+  for (const char* names : {R"(["dog", "cat", "wolf"])", R"({"dog": "dog", "cat": "cat"})"}) {
+    try {
+      match(folder, names);
+      FAIL() << "no error for " << names;
+    } catch (const Error& error) {
+      EXPECT_NE(std::string(error.what())
+                    .find("names.json: 1 of the 3 folders have no name in it: "
+                          "hound"),
+                std::string::npos)
+          << error.what();
+    }
+  }
+}
+
 TEST_F(EvaluationSetsTest, BadInputIsAnError) {
   EXPECT_THROW(read_image_folder(folder_ / "nothing"), Error);
   make_folders(folder_ / "empty/cat");
@@ -74,16 +91,25 @@ TEST_F(EvaluationSetsTest, PairsWithOneAndManyCaptions) {
 
 TEST_F(EvaluationSetsTest, ImagesAreLoadedByAnyNumberOfThreads) {
   const ImageFolder folder = folder_of({"a", "b", "c", "d", "e"});
-  const auto one = load_images(folder.images, 1, 3, 8, Interpolation::bicubic, 1);
-  EXPECT_EQ(one.size(), 3u * 8 * 8 * 3);
-  EXPECT_EQ(one, load_images(folder.images, 1, 3, 8, Interpolation::bicubic, 4));
+  const auto load = [&](size_t begin, size_t count, int threads, FaultReport& faults) {
+    return load_images(folder.images, begin, count, 8, Interpolation::bicubic, threads, faults);
+  };
+  FaultReport none;
+  const LoadedImages one = load(1, 3, 1, none), four = load(1, 3, 4, none);
+  EXPECT_EQ(one.pixels.size(), 3u * 8 * 8 * 3);
+  EXPECT_EQ(one.pixels, four.pixels);
+  EXPECT_EQ(one.which, (std::vector<size_t>{1, 2, 3}));
+  EXPECT_TRUE(none.empty());
+
   write_atomically(folder.images[2], "broken");
-  try {
-    load_images(folder.images, 0, 5, 8, Interpolation::bicubic, 2);
-    FAIL() << "no error";
-  } catch (const Error& error) {
-    EXPECT_NE(std::string(error.what()).find("c/1.png"), std::string::npos) << error.what();
-  }
+  fs::remove(folder.images[3]);
+  FaultReport faults, strict(true);
+  const LoadedImages rest = load(0, 5, 2, faults);
+  EXPECT_EQ(rest.which, (std::vector<size_t>{0, 1, 4}));
+  EXPECT_EQ(rest.pixels.size(), 3u * 8 * 8 * 3);
+  EXPECT_EQ(faults.counts(), (Json{{"unreadable file", 1}, {"unsupported format", 1}}));
+  EXPECT_NE(faults.text().find("c/1.png"), std::string::npos) << faults.text();
+  EXPECT_THROW(load(0, 5, 2, strict), Error);
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "base/json.h"
@@ -24,6 +25,15 @@ Difference difference(const Image& a, const Image& b) {
     d.mean += double(by) / double(a.rgb.size());
   }
   return d;
+}
+
+Image gradient(int width, int height) {
+  Image image{width, height, {}};
+  for (int y = 0; y < height; ++y)
+    for (int x = 0; x < width; ++x)
+      for (int c = 0; c < 3; ++c)
+        image.rgb.push_back(uint8_t((c == 0 ? x * 255 / width : c == 1 ? y * 255 / height : 128)));
+  return image;
 }
 
 std::vector<Json> rows_of(const fs::path& path) {
@@ -109,13 +119,32 @@ TEST(FuzzImages, NothingCrashes) {
   EXPECT_GT(decoded + refused, 250);
 }
 
-Image gradient(int width, int height) {
-  Image image{width, height, {}};
-  for (int y = 0; y < height; ++y)
-    for (int x = 0; x < width; ++x)
-      for (int c = 0; c < 3; ++c)
-        image.rgb.push_back(uint8_t((c == 0 ? x * 255 / width : c == 1 ? y * 255 / height : 128)));
-  return image;
+TEST(Preprocess, AWindowIsAPartOfTheWhole) {
+  const Image image = gradient(61, 47);
+  const Crop all{0, 0, 61, 47};
+  for (const Interpolation kind : {Interpolation::bilinear, Interpolation::bicubic})
+    for (const auto& [width, height] : {std::pair{61, 47}, {200, 33}, {20, 180}}) {
+      const Image whole = resize(image, all, width, height, kind);
+      const Image part = resize_window(image, all, {width, 7, 11}, {height, 3, 29}, kind);
+      for (int y = 0; y < 29; ++y)
+        for (int x = 0; x < 11 * 3; ++x)
+          ASSERT_EQ(part.rgb[size_t(y * 33 + x)], whole.rgb[size_t(((y + 3) * width + 7) * 3 + x)]);
+    }
+  EXPECT_EQ(difference(resize(image, all, 61, 47, Interpolation::bicubic), image).most, 0);
+}
+
+// Resized, it is four billion pixels long: the square shows half of each pixel in its middle.
+TEST(Preprocess, AThreadOfAnImage) {
+  constexpr size_t kHalf = 10'000'000 * 3;
+  Image thread{1, 20'000'000, std::vector<uint8_t>(2 * kHalf, 20)};
+  std::fill(thread.rgb.begin() + kHalf, thread.rgb.end(), 200);
+  const Image upright = evaluation_crop(thread, 224, Interpolation::bilinear);
+  for (int y : {0, 56, 112, 168, 223})
+    EXPECT_NEAR(upright.rgb[size_t(y) * 224 * 3], 20 + 180 * (y + 0.5) / 224, 1) << y;
+  std::swap(thread.width, thread.height);
+  const Image lying = evaluation_crop(thread, 224, Interpolation::bilinear);
+  for (int x : {0, 56, 112, 168, 223})
+    EXPECT_EQ(lying.rgb[size_t(x) * 3], upright.rgb[size_t(x) * 224 * 3]) << x;
 }
 
 TEST(Jpeg, WriteReadAndScaledRead) {
@@ -124,6 +153,8 @@ TEST(Jpeg, WriteReadAndScaledRead) {
   EXPECT_LE(difference(decode_image(bytes), image).mean, 2);
   const Image half = decode_image(bytes, {.smallest_side = 224});
   EXPECT_EQ(half.width, 320);
+  EXPECT_EQ(decode_image(bytes, {.smallest_side = 224, .smallest_area = 320 * 240}).width, 320);
+  EXPECT_EQ(decode_image(bytes, {.smallest_side = 224, .smallest_area = 320 * 240 + 1}).width, 640);
   const Difference d = difference(evaluation_crop(half, 224, Interpolation::bilinear),
                                   evaluation_crop(image, 224, Interpolation::bilinear));
   EXPECT_LE(d.mean, 2);

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <set>
 
 #include "base/check.h"
@@ -88,9 +89,9 @@ TEST_F(LoaderTest, BrokenSamplesAreCountedAndReplaced) {
       EXPECT_TRUE(batch.samples[k] != 0 && batch.samples[k] != 5 && batch.samples[k] != 9);
     }
   }
-  const LoaderReport report = loader.report();
-  ASSERT_EQ(report.broken.size(), 1u);
-  EXPECT_GE(report.broken.begin()->second.count, 2);
+  const FaultReport report = loader.report();
+  ASSERT_EQ(report.counts().size(), 1u);
+  EXPECT_GE(report.total(), 2);
   EXPECT_NE(report.text().find("0.tar/0"), std::string::npos) << report.text();
 }
 
@@ -120,6 +121,27 @@ TEST_F(LoaderTest, ABatchLargerThanTheDataIsRefused) {
   auto large = options(1);
   large.batch_size = kSamples + 1;
   EXPECT_THROW(Loader(*source, large), Error);
+}
+
+// Stripes two pixels wide: a small crop of the whole image shows black and white, one of a reduced
+// image gray.
+TEST_F(LoaderTest, ASmallCropIsTakenFromTheWholeImage) {
+  Image stripes{512, 512, {}};
+  for (int p = 0; p < 512 * 512; ++p)
+    for (int c = 0; c < 3; ++c) stripes.rgb.push_back(p / 2 % 2 ? 255 : 0);
+  const auto jpeg = encode_jpeg(stripes, 95);
+  test::TarWriter tar;
+  for (const char* key : {"a", "b", "c", "d"})
+    tar.add(std::string(key) + ".jpg", {reinterpret_cast<const char*>(jpeg.data()), jpeg.size()})
+        .add(std::string(key) + ".txt", "stripes");
+  write_atomically(folder_ / "0.tar", tar.finish());
+  const auto source = open_samples((folder_ / "0.tar").string(), {});
+  LoaderOptions o = options(1);
+  o.image_size = 32;
+  o.scale = {0.004f, 0.004f};  // about 32×32 pixels
+  const Batch batch = Loader(*source, o).next();
+  const auto [least, most] = std::minmax_element(batch.images.begin(), batch.images.end());
+  EXPECT_GT(*most - *least, 150);
 }
 
 TEST_F(LoaderTest, CanBeLeftWhileItWorks) {

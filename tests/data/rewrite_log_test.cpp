@@ -84,6 +84,36 @@ TEST(RewriteLog, OtherSettingsAreRefusedByName) {
   EXPECT_TRUE(RewriteLog(folder / "a", kSettings, 0, 3).finished());
 }
 
+TEST(RewriteLog, TheTallyCountsEarlierSessions) {
+  test::TemporaryFolder folder;
+  const auto flagged = [](size_t index, const Json& flags) {
+    Json row = record(index);
+    row["flags"] = flags;
+    return row;
+  };
+  {
+    RewriteLog log(folder / "a", kSettings, 0, 4);
+    log.add(flagged(0, Json::array()));
+    log.add(flagged(2, {"empty"}));
+  }
+  RewriteLog log(folder / "a", kSettings, 0, 4);
+  log.add(flagged(1, {"empty", "too_long"}));
+  log.add(record(3));
+  EXPECT_EQ(log.tally(),
+            (std::map<std::string, int64_t>{{"rewritten", 2}, {"empty", 2}, {"too_long", 1}}));
+  log.finish();
+  EXPECT_EQ(read_lines(folder / "a.jsonl").size(), 4u);
+}
+
+TEST(RewriteLog, TwoProcessesDoNotMixTheirRecords) {
+  test::TemporaryFolder folder;
+  RewriteLog log(folder / "a", kSettings, 0, 2);
+  log.add(record(1));
+  const std::string before = read_text(folder / "a.part.jsonl");
+  EXPECT_THROW(RewriteLog(folder / "a", kSettings, 0, 2), Error);
+  EXPECT_EQ(read_text(folder / "a.part.jsonl"), before);
+}
+
 TEST(RewriteLog, AnUnfinishedOneCannotBeFinished) {
   test::TemporaryFolder folder;
   RewriteLog log(folder / "a", kSettings, 0, 2);

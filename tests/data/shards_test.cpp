@@ -1,10 +1,9 @@
-// Tar archives, lists of shards, and the samples in them.
+// Tar archives and lists of shards.
 #include <gtest/gtest.h>
 
 #include <algorithm>
 
 #include "base/check.h"
-#include "data/sample_source.h"
 #include "data/shard_list.h"
 #include "data/tar_index.h"
 #include "tests/harness/reference_data.h"
@@ -124,96 +123,13 @@ TEST(ShardList, BracesListsAndWildcards) {
   for (const char* name : {"b.tar", "a.tar", "c.txt"}) write_atomically(folder / name, "x");
   EXPECT_EQ(names((folder / "*.tar").string()),
             (Names{(folder / "a.tar").string(), (folder / "b.tar").string()}));
-  EXPECT_EQ(find_shards((folder / "{a,missing}.tar").string()).size(), 1u);
-  EXPECT_THROW(find_shards((folder / "missing.tar").string()), Error);
 }
 
-TEST(SampleSource, ShardsGiveWholeSamplesAndCountTheRest) {
-  test::TemporaryFolder folder;
-  write_atomically(folder / "0.tar", test::TarWriter()
-                                         .add("000.jpg", "image 0")
-                                         .add("000.txt", " caption 0\n")
-                                         .add("001.txt", "no image")
-                                         .add("002.PNG", "image 2")
-                                         .add("002.txt", "caption 2")
-                                         .add("003.jpg", "no caption")
-                                         .add("004.jpg", "image 4")
-                                         .add("004.txt", " \n")
-                                         .add("__meta__", "x")
-                                         .finish());
-  write_atomically(
-      folder / "1.tar",
-      test::TarWriter().add("x/000.jpg", "image x").add("x/000.txt", "caption x").finish());
-  const auto source = open_samples((folder / "{0..1}.tar").string(), {});
-  ASSERT_EQ(source->size(), 3u);
-  EXPECT_EQ(source->key(0), "000");
-  EXPECT_EQ(source->caption(0), "caption 0");
-  EXPECT_EQ(source->key(2), "x/000");
-  const ImageBytes image = source->image(1);
-  EXPECT_EQ(std::string(reinterpret_cast<const char*>(image.view.data()), image.view.size()),
-            "image 2");
-  const Json left_out = source->summary()["left_out"];
-  EXPECT_EQ(left_out["without an image"], 1);
-  EXPECT_EQ(left_out["without a caption"], 2);
-}
-
-TEST(SampleSource, RewritesByKeyAndByLine) {
-  test::TemporaryFolder folder;
-  test::TarWriter tar;
-  for (const char* key : {"a", "b", "c"})
-    tar.add(std::string(key) + ".jpg", "image")
-        .add(std::string(key) + ".txt", std::string("caption ") + key);
-  write_atomically(folder / "0.tar", tar.finish());
-  const auto source = open_samples((folder / "0.tar").string(), {});
-  write_atomically(folder / "keys.jsonl",
-                   "{\"key\":\"c\",\"text\":\"new c\"}\n{\"key\":\"zz\",\"text\":\"none\"}\n"
-                   "{\"key\":\"a\",\"text\":\"new a\"}\n");
-  source->attach_rewrites_by_key(folder / "keys.jsonl");
-  EXPECT_EQ(source->rewrite(0, 0), "new a");
-  EXPECT_EQ(source->rewrite(0, 1), "");
-  EXPECT_EQ(source->rewrite(0, 2), "new c");
-  write_atomically(folder / "lines.txt", "1\n2\n3\n");
-  source->attach_rewrites_by_line(folder / "lines.txt");
-  EXPECT_EQ(source->rewrite(1, 1), "2");
-  write_atomically(folder / "short.txt", "1\n2\n");
-  EXPECT_THROW(source->attach_rewrites_by_line(folder / "short.txt"), Error);
-  write_atomically(folder / "other.jsonl", "{\"key\":\"zz\",\"text\":\"none\"}\n");
-  EXPECT_THROW(source->attach_rewrites_by_key(folder / "other.jsonl"), Error);
-}
-
-TEST(SampleSource, Tables) {
-  test::TemporaryFolder folder;
-  write_atomically(folder / "t.tsv", "title\tfilepath\nA dog\ta.jpg\n\"A \"\"cat\"\"\"\tb.jpg\n");
-  const auto table = open_samples((folder / "t.tsv").string(), {});
-  ASSERT_EQ(table->size(), 2u);
-  EXPECT_EQ(table->key(0), "a.jpg");
-  EXPECT_EQ(table->caption(1), "A \"cat\"");
-  SourceOptions wrong;
-  wrong.csv_caption_key = "caption";
-  try {
-    open_samples((folder / "t.tsv").string(), wrong);
-    FAIL() << "no error for a column that is not there";
-  } catch (const Error& error) {
-    EXPECT_NE(std::string(error.what()).find("no column 'caption'"), std::string::npos)
-        << error.what();
-    EXPECT_NE(std::string(error.what()).find("title, filepath"), std::string::npos) << error.what();
-  }
-  write_atomically(folder / "l.csv", "x/a.jpg,\"one, two\"\nx/readme.txt,no\nx/b.png,three\n");
-  const auto laclip = open_samples((folder / "l.csv").string(), {.root = "/root"});
-  ASSERT_EQ(laclip->size(), 2u);
-  EXPECT_EQ(laclip->caption(0), "one, two");
-  EXPECT_EQ(laclip->place(1), "/root/x/b.png");
-  EXPECT_EQ(laclip->summary()["left_out"]["rows that are no image"], 1);
-  write_atomically(folder / "empty.csv", "");
-  EXPECT_THROW(open_samples((folder / "empty.csv").string(), {}), Error);
-}
-
-TEST(SampleSource, RealShard) {
-  LACLIP_REFERENCE_DATA("flickr8k-1000");
-  const auto source =
-      open_samples(test::reference_data("flickr8k-1000/flickr8k-000000.tar").string(), {});
-  EXPECT_EQ(source->size(), 100u);
-  EXPECT_EQ(source->summary()["left_out"].size(), 0u);
+TEST(ShardList, IsToldByItsEndings) {
+  for (const char* list : {"a.tar", "d/{000..010}.tar", "{a.tar,b.TAR}", "a.tar::b/*.tar"})
+    EXPECT_TRUE(lists_shards(list)) << list;
+  for (const char* list : {"a.tar.gz", "old.tar/c.csv", "c.csv", "{a.tar,b.csv}", "odd{.txt", ""})
+    EXPECT_FALSE(lists_shards(list)) << list;
 }
 
 }  // namespace

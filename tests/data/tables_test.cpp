@@ -59,12 +59,22 @@ TEST(CaptionTable, EveryForm) {
   EXPECT_EQ(csv.keys[1], "b.jpg");
 
   write_atomically(folder / "c.tsv", "text\turl\nA \"dog\tu1\nB\tu2\n");
-  const CaptionTable named = read_captions((folder / "c.tsv").string(), {.column = "text"});
-  ASSERT_EQ(named.captions.size(), 2u);
-  EXPECT_EQ(named.captions[0], "A \"dog");  // quotes have no meaning in a TSV
-  EXPECT_EQ(read_captions((folder / "c.tsv").string(), {.column = "2"}).captions[2], "u2");
-  EXPECT_THROW(read_captions((folder / "c.tsv").string(), {.column = "caption"}), Error);
-  EXPECT_THROW(read_captions((folder / "c.tsv").string(), {.column = "3"}), Error);
+  const auto column = [&](const char* name) {
+    return read_captions((folder / "c.tsv").string(), {.column = name});
+  };
+  ASSERT_EQ(column("text").captions.size(), 2u);
+  EXPECT_EQ(column("text").captions[0], "A \"dog");  // quotes have no meaning here
+  EXPECT_EQ(column("2").captions[2], "u2");
+  EXPECT_THROW(column("caption"), Error);
+  EXPECT_THROW(column("3"), Error);
+  EXPECT_THROW(read_captions((folder / "c.csv").string(), {.column = "2"}), UsageError);
+  try {
+    read_captions((folder / "c.tsv").string());
+    FAIL() << "no error for a table without the column of images";
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("--caption-column"), std::string::npos)
+        << error.what();
+  }
 
   write_atomically(folder / "c.tar",
                    test::TarWriter().add("k.jpg", "x").add("k.txt", "cap").finish());
@@ -73,6 +83,35 @@ TEST(CaptionTable, EveryForm) {
   EXPECT_EQ(tar.captions[0], "cap");
   write_atomically(folder / "empty.txt", "");
   EXPECT_THROW(read_captions((folder / "empty.txt").string()), Error);
+}
+
+// What is rewritten is what is trained on, so that line i and key i are those of sample i.
+TEST(CaptionTable, IsReadByTheRulesOfTraining) {
+  test::TemporaryFolder folder;
+  write_atomically(folder / "l.csv", "a.jpg,one\nreadme.txt,no image\nb.jpg,\"two, three\"\n");
+  write_atomically(folder / "o.tsv", "title\tfilepath\nA dog\ta.jpg\n\"A \"\"cat\"\"\"\tb.jpg\n");
+  write_atomically(folder / "o.csv", "path,text\na.jpg,one\n");
+  make_folders(folder / "old.tar.d");
+  write_atomically(folder / "old.tar.d/c.txt", "one\ntwo\n");
+  write_atomically(folder / "s.tar",
+                   test::TarWriter().add("k.jpg", "x").add("k.txt", " cap\n").finish());
+  SourceOptions comma;
+  comma.csv_separator = ",", comma.csv_image_key = "path", comma.csv_caption_key = "text";
+  for (const auto& [name, options] : {std::pair{"l.csv", SourceOptions{}},
+                                      {"o.tsv", SourceOptions{}},
+                                      {"o.csv", comma},
+                                      {"{s.tar,s.tar}", SourceOptions{}}}) {
+    const std::string path = (folder / name).string();
+    const CaptionTable table = read_captions(path, {.source = options});
+    const auto source = open_samples(path, options);
+    ASSERT_EQ(table.captions.size(), source->size()) << name;
+    for (size_t i = 0; i < source->size(); ++i) {
+      EXPECT_EQ(table.captions[i], source->caption(i)) << name;
+      EXPECT_EQ(table.keys[i], source->key(i)) << name;
+    }
+  }
+  // A folder's name is no ending.
+  EXPECT_EQ(read_captions((folder / "old.tar.d/c.txt").string()).captions.size(), 2u);
 }
 
 TEST(CaptionTable, PartsAreContiguousAndWhole) {
@@ -144,6 +183,10 @@ TEST_F(CaptionChoices, WeightsMustFitTheSources) {
   EXPECT_THROW((CaptionChoice{.weights = {1, -1, 1}}).check_sources(*source_), UsageError);
   EXPECT_THROW((CaptionChoice{.weights = {0, 0, 0}}).check_sources(*source_), UsageError);
   EXPECT_NO_THROW((CaptionChoice{.weights = {1, 1, 0}}).check_sources(*source_));
+  while (source_->rewrite_sources() < 63) source_->attach_rewrites_by_line(folder_ / "r.txt");
+  EXPECT_NO_THROW(CaptionChoice{}.check_sources(*source_));
+  source_->attach_rewrites_by_line(folder_ / "r.txt");
+  EXPECT_THROW(CaptionChoice{}.check_sources(*source_), UsageError);
 }
 
 }  // namespace
