@@ -1,0 +1,70 @@
+#include "kernels/ops/contrastive.h"
+
+#include "tests/harness/gradient.h"
+#include "tests/harness/op_case.h"
+
+namespace laclip::test {
+namespace {
+
+// The definition, with the whole matrix of logits.
+const auto contrastive_reference = [](auto& t) {
+  using S = typename std::decay_t<decltype(t)>::Scalar;
+  using std::exp, std::log;
+  const auto B = size_t(t('B')), E = size_t(t('E'));
+  std::vector<S> s(B * B);
+  for (size_t a = 0; a < B; ++a)
+    for (size_t b = 0; b < B; ++b) {
+      for (size_t e = 0; e < E; ++e) s[a * B + b] += t["image"][a * E + e] * t["text"][b * E + e];
+      s[a * B + b] = s[a * B + b] * exp(t["logit_scale"][0]);
+    }
+  S loss = 0;
+  for (size_t b = 0; b < B; ++b) {
+    S rows = 0, columns = 0;
+    for (size_t a = 0; a < B; ++a) {
+      rows += exp(s[b * B + a]);
+      columns += exp(s[a * B + b]);
+    }
+    t["lse_image"][b] = log(rows);
+    t["lse_text"][b] = log(columns);
+    loss += log(rows) + log(columns) - 2.0 * s[b * B + b];
+  }
+  t["loss"][0] = loss / (2.0 * double(B));
+};
+
+OpInputs unit_features(int64_t B, int64_t E) {
+  OpInputs inputs{.given = {{"logit_scale", {1.5}}}};
+  for (const char* name : {"image", "text"}) {
+    Doubles x = random_normal(B * E, name[0] == 'i' ? 1 : 2);
+    for (int64_t b = 0; b < B; ++b) {
+      double norm = 0;
+      for (int64_t e = 0; e < E; ++e) norm += x[size_t(b * E + e)] * x[size_t(b * E + e)];
+      for (int64_t e = 0; e < E; ++e) x[size_t(b * E + e)] /= std::sqrt(norm);
+    }
+    inputs.given[name] = x;
+  }
+  return inputs;
+}
+
+TEST(Contrastive, ValueAndGradient) {
+  // 600 rows take two tiles of rows and two of columns, with remainders.
+  for (auto [B, E] : {std::pair{1, 3}, {7, 5}, {65, 16}, {600, 8}}) {
+    const Sizes sizes{{'B', B}, {'E', E}};
+    check_op(contrastive_forward, sizes, contrastive_reference, std::tuple{}, unit_features(B, E));
+    if (B == 1) continue;  // the loss is constant
+    check_gradient(contrastive_forward, contrastive_backward, sizes, contrastive_reference,
+                   std::tuple{}, std::tuple{}, unit_features(B, E));
+  }
+}
+
+TEST(Contrastive, ABatchOfOneHasNoLoss) {
+  const float unit = 1, scale = 2;
+  float loss = 9, lse_image = 0, lse_text = 0;
+  Stream stream;
+  auto one = [](const float* x, Shape shape) { return tensor_of(x, shape); };
+  contrastive_forward(stream, one(&loss, {1}), one(&lse_image, {1}), one(&lse_text, {1}),
+                      one(&unit, {1, 1}), one(&unit, {1, 1}), one(&scale, {1}));
+  EXPECT_NEAR(loss, 0, 1e-6);
+}
+
+}  // namespace
+}  // namespace laclip::test

@@ -1,0 +1,38 @@
+#include "kernels/ops/elementwise.h"
+
+#include "tests/harness/op_case.h"
+
+namespace laclip::test {
+namespace {
+
+TEST(Elementwise, Add) {
+  check_op(add, {{'N', 5}, {'C', 19}}, [](auto& t) {
+    for (size_t i = 0; i < t["y"].size(); ++i) t["y"][i] = t["a"][i] + t["b"][i];
+  });
+}
+
+TEST(Elementwise, Convert) {
+  for (DType from : {DType::f32, DType::bf16})
+    check_op(convert, {{'N', 1000}}, [](auto& t) { t["y"] = t["x"]; }, std::tuple{},
+             {.types = {{"x", from}}});
+}
+
+TEST(Elementwise, Fill) {
+  for (int64_t n : {1, 1000})
+    check_op(
+        fill, {{'N', n}}, [](auto& t) { t["y"].assign(t["y"].size(), -1.5); }, std::tuple{-1.5f});
+}
+
+TEST(Elementwise, ConvertRoundsToNearestEven) {
+  const std::vector<float> x{1.0f, 1.00390625f, 1.01171875f, -2.7f, 3e38f};
+  std::vector<bf16> y(x.size());
+  Stream stream;
+  convert(stream, tensor_of(y.data(), {5}), tensor_of(x.data(), {5}));
+  // 1 + 2^-8 is halfway between 1 and 1 + 2^-7: to even, 1. 1 + 3·2^-8 goes up to 1 + 2^-6.
+  EXPECT_EQ(float(y[1]), 1.0f);
+  EXPECT_EQ(float(y[2]), 1.015625f);
+  EXPECT_NEAR(float(y[3]), -2.7f, 0.01f);
+}
+
+}  // namespace
+}  // namespace laclip::test

@@ -1,0 +1,40 @@
+#include "kernels/ops/l2_normalize.h"
+
+#include "tests/harness/gradient.h"
+#include "tests/harness/op_case.h"
+
+namespace laclip::test {
+namespace {
+
+const auto l2_reference = [](auto& t) {
+  using S = typename std::decay_t<decltype(t)>::Scalar;
+  using std::sqrt;
+  const int64_t E = t('E');
+  for (int64_t b = 0; b < t('B'); ++b) {
+    S squares = 0;
+    for (int64_t e = 0; e < E; ++e)
+      squares += t["x"][size_t(b * E + e)] * t["x"][size_t(b * E + e)];
+    t["norm"][size_t(b)] = sqrt(squares);
+    for (int64_t e = 0; e < E; ++e)
+      t["y"][size_t(b * E + e)] = t["x"][size_t(b * E + e)] / t["norm"][size_t(b)];
+  }
+};
+
+TEST(L2Normalize, ValueAndGradient) {
+  for (auto [B, E] : {std::pair{3, 5}, {20, 64}}) {
+    check_op(l2_normalize_forward, {{'B', B}, {'E', E}}, l2_reference);
+    check_gradient(l2_normalize_forward, l2_normalize_backward, {{'B', B}, {'E', E}}, l2_reference,
+                   std::tuple{}, std::tuple{});
+  }
+}
+
+TEST(L2Normalize, AZeroRowStaysFinite) {
+  std::vector<float> x(4, 0.0f), y(4, 1.0f), norm(1);
+  Stream stream;
+  l2_normalize_forward(stream, tensor_of(y.data(), {1, 4}), tensor_of(norm.data(), {1}),
+                       tensor_of(x.data(), {1, 4}));
+  EXPECT_EQ(y, std::vector<float>(4, 0.0f));
+}
+
+}  // namespace
+}  // namespace laclip::test
