@@ -81,24 +81,31 @@ float half_to_float(uint16_t half) {
   return std::bit_cast<float>(sign | (exponent + 112) << 23 | mantissa << 13);
 }
 
+// Element i of an array at any address: a header may have any length, and tensors lie behind it.
+template <class T>
+T element(const Tensor& tensor, int64_t i) {
+  T value;
+  std::memcpy(&value, static_cast<const std::byte*>(tensor.data) + i * int64_t(sizeof(T)),
+              sizeof(T));
+  return value;
+}
+
 // Calls body(i, value) for all elements of a float tensor.
 template <class Body>
 void for_each_float(const Tensor& tensor, Body&& body) {
   const int64_t count = tensor.elements();
   switch (tensor.dtype) {
     case DType::f32:
-      for (int64_t i = 0; i < count; ++i) body(i, static_cast<const float*>(tensor.data)[i]);
+      for (int64_t i = 0; i < count; ++i) body(i, element<float>(tensor, i));
       return;
     case DType::bf16:
-      for (int64_t i = 0; i < count; ++i) body(i, float(static_cast<const bf16*>(tensor.data)[i]));
+      for (int64_t i = 0; i < count; ++i) body(i, float(element<bf16>(tensor, i)));
       return;
     case DType::f16:
-      for (int64_t i = 0; i < count; ++i)
-        body(i, half_to_float(static_cast<const uint16_t*>(tensor.data)[i]));
+      for (int64_t i = 0; i < count; ++i) body(i, half_to_float(element<uint16_t>(tensor, i)));
       return;
     case DType::f64:
-      for (int64_t i = 0; i < count; ++i)
-        body(i, float(static_cast<const double*>(tensor.data)[i]));
+      for (int64_t i = 0; i < count; ++i) body(i, float(element<double>(tensor, i)));
       return;
     default:
       fail("element type {} where floating point is needed", name_of(tensor.dtype));

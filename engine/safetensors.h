@@ -30,7 +30,8 @@ class SafetensorsFile {
 
   bool contains(const std::string& name) const { return entries_.count(name) > 0; }
   // A view into the mapped file, valid while this object lives. Error for a missing name, a type
-  // that tensors do not have, or more than five dimensions.
+  // that tensors do not have, or more than five dimensions. The format aligns nothing, so the view
+  // may lie at an odd address: copy_to_f32, all_finite and memcpy read it anyway, as<T>() refuses.
   Tensor tensor(const std::string& name) const;
 
  private:
@@ -64,7 +65,8 @@ struct NamedTensor {
 void write_safetensors(const fs::path& path, std::vector<NamedTensor> tensors,
                        const std::map<std::string, std::string>& metadata = {{"format", "pt"}});
 
-// Copies `from` (f64, f32, f16 or bf16) into the fp32 tensor `to` of the same number of elements.
+// Both read f64, f32, f16 and bf16 at any address.
+// Copies `from` into the fp32 tensor `to` of the same number of elements.
 void copy_to_f32(const Tensor& to, const Tensor& from);
 // Whether all elements are finite.
 bool all_finite(const Tensor& tensor);

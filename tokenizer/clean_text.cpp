@@ -10,14 +10,9 @@ namespace {
 
 // The byte that shows as `c` when read as Windows-1252 (undefined bytes as Latin-1), or -1.
 int windows_1252_byte(char32_t c) {
-  static constexpr char32_t kHigh[32] = {0x20ac, 0x81,   0x201a, 0x192,  0x201e, 0x2026, 0x2020,
-                                         0x2021, 0x2c6,  0x2030, 0x160,  0x2039, 0x152,  0x8d,
-                                         0x17d,  0x8f,   0x90,   0x2018, 0x2019, 0x201c, 0x201d,
-                                         0x2022, 0x2013, 0x2014, 0x2dc,  0x2122, 0x161,  0x203a,
-                                         0x153,  0x9d,   0x17e,  0x178};
   if (c >= 0xa0 && c <= 0xff) return int(c);
   for (int i = 0; i < 32; ++i)
-    if (kHigh[i] == c || c == char32_t(0x80 + i)) return 0x80 + i;
+    if (kWindows1252[i] == c || c == char32_t(0x80 + i)) return 0x80 + i;
   return -1;
 }
 

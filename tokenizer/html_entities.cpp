@@ -5,6 +5,8 @@
 #include <sstream>
 #include <string_view>
 
+#include "tokenizer/unicode.h"
+
 namespace laclip {
 namespace {
 
@@ -56,13 +58,6 @@ const std::map<std::u32string, char32_t>& names() {
   return table;
 }
 
-// Numbers 128..159 mean Windows-1252 there.
-constexpr char32_t kWindows1252[32] = {0x20ac, 0x81,   0x201a, 0x192,  0x201e, 0x2026, 0x2020,
-                                       0x2021, 0x2c6,  0x2030, 0x160,  0x2039, 0x152,  0x8d,
-                                       0x17d,  0x8f,   0x90,   0x2018, 0x2019, 0x201c, 0x201d,
-                                       0x2022, 0x2013, 0x2014, 0x2dc,  0x2122, 0x161,  0x203a,
-                                       0x153,  0x9d,   0x17e,  0x178};
-
 bool is_digit(char32_t c, bool hex) {
   return (c >= '0' && c <= '9') || (hex && ((c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F')));
 }
@@ -82,7 +77,7 @@ size_t numeric(const std::u32string& text, size_t at, std::u32string& out) {
   if (i == first) return 0;
   if (i < text.size() && text[i] == ';') ++i;
   const bool surrogate = value >= 0xd800 && value <= 0xdfff;
-  if (value >= 0x80 && value < 0xa0)
+  if (value >= 0x80 && value < 0xa0)  // these numbers mean Windows-1252
     out += kWindows1252[value - 0x80];
   else if (value == 0 || value > 0x10ffff || surrogate)
     out += U'\uFFFD';

@@ -6,6 +6,14 @@
 
 namespace laclip {
 
+// The characters of the bytes 0x80..0x9f in Windows-1252; undefined bytes as in Latin-1.
+inline constexpr char32_t kWindows1252[32] = {0x20ac, 0x81,   0x201a, 0x192,  0x201e, 0x2026,
+                                              0x2020, 0x2021, 0x2c6,  0x2030, 0x160,  0x2039,
+                                              0x152,  0x8d,   0x17d,  0x8f,   0x90,   0x2018,
+                                              0x2019, 0x201c, 0x201d, 0x2022, 0x2013, 0x2014,
+                                              0x2dc,  0x2122, 0x161,  0x203a, 0x153,  0x9d,
+                                              0x17e,  0x178};
+
 // Bytes that are no UTF-8 become U+FFFD.
 std::u32string decode_utf8(std::string_view text);
 void append_utf8(std::string& out, char32_t c);

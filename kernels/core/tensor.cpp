@@ -38,7 +38,10 @@ Tensor Tensor::rows(int64_t begin, int64_t count) const {
   return result;
 }
 
-void Tensor::fail_type(DType wanted) const {
+void Tensor::fail_as(DType wanted) const {
+  if (dtype == wanted)
+    fail("a tensor {} of {} lies at an odd address, as in a mapped file; copy it before it is used",
+         shape.text(), name_of(dtype));
   fail("a tensor {} of {} is used as {}", shape.text(), name_of(dtype), name_of(wanted));
 }
 

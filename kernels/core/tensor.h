@@ -37,11 +37,12 @@ struct Tensor {
   int64_t elements() const { return shape.elements(); }
   int64_t bytes() const { return elements() * size_of(dtype); }
 
-  // The elements as T; Error if the tensor holds another type.
+  // The elements as T; Error if the tensor holds another type, or lies where no T can (a view into
+  // a file).
   template <class T>
   T* as() const {
-    if (dtype != dtype_of<T>) [[unlikely]]
-      fail_type(dtype_of<T>);
+    if (dtype != dtype_of<T> || reinterpret_cast<uintptr_t>(data) % alignof(T) != 0) [[unlikely]]
+      fail_as(dtype_of<T>);
     return static_cast<T*>(data);
   }
 
@@ -49,7 +50,7 @@ struct Tensor {
   Tensor rows(int64_t begin, int64_t count) const;  // a range of the first dimension
 
  private:
-  [[noreturn]] void fail_type(DType wanted) const;
+  [[noreturn]] void fail_as(DType wanted) const;
 };
 
 // A tensor over existing memory of the host: tensor_of(vector.data(), {2, 3}).

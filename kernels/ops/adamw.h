@@ -1,12 +1,13 @@
 // AdamW with decoupled weight decay (Loshchilov, Hutter 2019), one call for all parameters, which
 // lie in one array, the decayed ones first. t = step, counted from 1.
 //
-//   g  = gradient · min(1, max_norm / √square_norm)                 (max_norm 0 = no clipping)
+//   g  = gradient · min(1, max_norm / (√square_norm + 1e-6))       (max_norm 0 = no clipping)
 //   m  = beta1 m + (1 - beta1) g          v = beta2 v + (1 - beta2) g²
 //   w  = w - lr (decay w + (m / (1 - beta1^t)) / (√(v / (1 - beta2^t)) + eps))
 //   value = bf16(w)                                                 (if value is given)
 //
-// The decay term is left out for elements at `decayed` and behind.
+// The decay term is left out for elements at `decayed` and behind. The clipping is PyTorch's
+// clip_grad_norm_; asking for it without square_norm is an Error.
 #pragma once
 
 #include "kernels/core/op.h"

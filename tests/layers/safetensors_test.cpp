@@ -61,6 +61,37 @@ TEST_F(Safetensors, WritesWhatItReads) {
   EXPECT_THROW(file.tensor("d"), Error);
 }
 
+TEST_F(Safetensors, AHeaderOfAnyLengthReads) {
+  const float a[] = {1.5f, -2, INFINITY};
+  const double b[] = {0.25, 3};
+  const bf16 c[] = {bf16(7.0f)};
+  const auto bytes = [](const auto& x) {
+    return std::string(reinterpret_cast<const char*>(x), sizeof x);
+  };
+  for (int spaces = 0; spaces < 8; ++spaces) {
+    const std::string header = R"({"b":{"dtype":"F64","shape":[2],"data_offsets":[0,16]},)"
+                               R"("a":{"dtype":"F32","shape":[3],"data_offsets":[16,28]},)"
+                               R"("c":{"dtype":"BF16","shape":[1],"data_offsets":[28,30]}})" +
+                               std::string(size_t(spaces), ' ');
+    ASSERT_EQ(error(header, bytes(b) + bytes(a) + bytes(c)), "");
+    const SafetensorsFile file(folder_ / "t.safetensors");
+    const auto floats = [&](const char* name) {
+      std::vector<float> x(size_t(file.tensor(name).elements()));
+      copy_to_f32(tensor_of(x.data(), {int64_t(x.size())}), file.tensor(name));
+      return x;
+    };
+    EXPECT_EQ(floats("a"), (std::vector<float>{1.5f, -2, INFINITY}));
+    EXPECT_EQ(floats("b"), (std::vector<float>{0.25f, 3}));
+    EXPECT_EQ(floats("c"), (std::vector<float>{7}));
+    EXPECT_FALSE(all_finite(file.tensor("a")));
+    EXPECT_TRUE(all_finite(file.tensor("b")));
+    const auto address = reinterpret_cast<uintptr_t>(file.tensor("a").data);
+    if (address % alignof(float) != 0) {
+      EXPECT_THROW(file.tensor("a").as<float>(), Error);
+    }
+  }
+}
+
 TEST_F(Safetensors, EveryCutIsAnError) {
   std::vector<float> a(10, 1);
   write_safetensors(folder_ / "a.safetensors", {{"a", tensor_of(a.data(), {10})}});

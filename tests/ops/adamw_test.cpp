@@ -12,16 +12,16 @@ TEST(Adamw, FollowsItsFormulas) {
                          .beta2 = 0.98f,
                          .eps = 1e-6f,
                          .decay = 0.2f,
-                         .max_norm = clip ? 3.0f : 0.0f,
+                         .max_norm = clip ? 5e-4f : 0.0f,
                          .decayed = 20,
                          .step = 3};
-    OpInputs inputs{.given = {{"square_norm", {36}}}};
+    OpInputs inputs{.given = {{"square_norm", {1e-6}}}};
     inputs.given["v"] = random_normal(37, 9);
     for (double& v : inputs.given["v"]) v = v * v;
     check_op(
         adamw, {{'N', 37}},
         [=](auto& t) {
-          const double factor = clip ? 3.0 / 6.0 : 1.0;
+          const double factor = clip ? 5e-4 / (1e-3 + 1e-6) : 1.0;
           for (size_t i = 0; i < 37; ++i) {
             const double g = t["gradient"][i] * factor;
             double &m = t["m"][i], &v = t["v"][i], &w = t["w"][i];
@@ -36,6 +36,14 @@ TEST(Adamw, FollowsItsFormulas) {
         },
         std::tuple{o}, inputs);
   }
+}
+
+TEST(Adamw, ClippingNeedsTheNorm) {
+  std::vector<float> w(4), m(4), v(4), gradient(4, 1);
+  auto t = [](std::vector<float>& x) { return tensor_of(x.data(), {4}); };
+  Stream stream;
+  EXPECT_THROW(adamw(stream, t(w), t(m), t(v), none, t(gradient), none, {.max_norm = 1}), Error);
+  EXPECT_NO_THROW(adamw(stream, t(w), t(m), t(v), none, t(gradient), none, {}));
 }
 
 }  // namespace
