@@ -115,7 +115,7 @@ void line_chart(Html& html, const LineChart& chart) {
   for (const Line& line : chart.lines)
     for (const auto& [x, y] : line.points)
       if (std::isfinite(y)) across.add(x), up.add(y);
-  if (up.low > up.high) return;                           // nothing to draw
+  if (up.low > up.high) return;                        // nothing to draw
   if (up.low > 0 && up.low < up.high / 2) up.low = 0;  // the zero is near: show it
   Axis x{round_ticks(across.low, across.high, 5), kLeft, kWidth - kRight};
   const Axis y{round_ticks(up.low, up.high, 5), kHeight - kBottom, kTop};
@@ -151,7 +151,9 @@ void legend(Html& html, const std::vector<std::pair<std::string, int>>& names_an
                   {{"viewBox", "0 0 36 10"},
                    {"aria-hidden", "true"},
                    {"class", fmt::format("s{}", style % kChartStyles)}},
-                  [&] { html.shape("path", {{"class", "line"}, {"d", "M1 5L35 5"}}); });
+                  [&] {
+                    html.shape("path", {{"class", "line"}, {"d", "M1 5L35 5"}});
+                  });
         html.text(name);
       });
   });

@@ -60,7 +60,8 @@ std::optional<Cell> cell_of(const Row& row, const Column& column) {
   Cell cell{values.size(), 0, 0};
   for (const double value : values) cell.mean += value / double(cell.n);
   for (const double value : values)
-    cell.deviation += (value - cell.mean) * (value - cell.mean) / double(std::max<size_t>(cell.n, 2) - 1);
+    cell.deviation +=
+        (value - cell.mean) * (value - cell.mean) / double(std::max<size_t>(cell.n, 2) - 1);
   cell.deviation = std::sqrt(cell.deviation);
   return cell;
 }

@@ -12,11 +12,11 @@
 namespace laclip {
 
 struct Column {
-  std::string data, metric;   // name of the data set, name of the metric in the file
-  std::string label;          // for people: "top-1"
-  std::string counts;         // "400 images, 10 classes"
-  bool headline = false;      // belongs into a short table
-  bool share = true;          // in [0, 1], shown in percent
+  std::string data, metric;  // name of the data set, name of the metric in the file
+  std::string label;         // for people: "top-1"
+  std::string counts;        // "400 images, 10 classes"
+  bool headline = false;     // belongs into a short table
+  bool share = true;         // in [0, 1], shown in percent
   bool less_is_better = false;
 
   std::string format(double value) const;      // without a unit

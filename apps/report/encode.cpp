@@ -30,8 +30,7 @@ std::vector<float> ReportModel::images(const std::vector<fs::path>& paths) {
   for (size_t begin = 0; begin < paths.size(); begin += kBlock) {
     const size_t count = std::min(kBlock, paths.size() - begin);
     const auto pixels = load_images(paths, begin, count, int(R), interpolation, threads_);
-    const auto block =
-        encoder_->encode_images(tensor_of(pixels.data(), {int64_t(count), R, R, 3}));
+    const auto block = encoder_->encode_images(tensor_of(pixels.data(), {int64_t(count), R, R, 3}));
     features.insert(features.end(), block.begin(), block.end());
     progress.update(int64_t(begin + count));
   }

@@ -38,7 +38,8 @@ std::string page(const ReportOptions& o) {
   html.nest("html", {{"lang", "en"}}, [&] {
     html.nest("head", {}, [&] {
       html.empty("meta", {{"charset", "utf-8"}});
-      html.empty("meta", {{"name", "viewport"}, {"content", "width=device-width, initial-scale=1"}});
+      html.empty("meta",
+                 {{"name", "viewport"}, {"content", "width=device-width, initial-scale=1"}});
       html.empty("meta", {{"name", "color-scheme"}, {"content", "light dark"}});
       html.element("title", title);
       html.nest("style", {}, [&] { html.raw(style_sheet()); });
@@ -79,10 +80,12 @@ void add_report_command(CLI::App& root) {
       ->required();
   command->add_option("-o,--output", o->output, "the page");
   command->add_option("--title", o->title, "its heading; default: the names of the runs");
-  command->add_option("--group", o->groups,
-                      "a name for each run; runs of one name are averaged. Default: the name of the "
-                      "folder without -seedN");
-  command->add_option("--rewrites", o->rewrites, "show rewrites: outputs of laclip rewrite (JSONL)");
+  command->add_option(
+      "--group", o->groups,
+      "a name for each run; runs of one name are averaged. Default: the name of the "
+      "folder without -seedN");
+  command->add_option("--rewrites", o->rewrites,
+                      "show rewrites: outputs of laclip rewrite (JSONL)");
   command->add_option("--train-data", o->train_data, "the images of --rewrites");
   command->add_option("--root", o->source.root, "where the image paths of --train-data start");
   command->add_option("--dataset-type", o->source.type, "auto, webdataset, csv or laclip-csv");

@@ -44,8 +44,9 @@ void read_metrics(RunData& run, const fs::path& file) {
     last.metrics.clear();
     for (const auto& [tag, value] : row.items()) {
       if (tag == "stage" || tag == "step") continue;
-      auto found = std::find_if(run.val.begin(), run.val.end(),
-                                [&, &name = tag](const auto& entry) { return entry.first == name; });
+      auto found =
+          std::find_if(run.val.begin(), run.val.end(),
+                       [&, &name = tag](const auto& entry) { return entry.first == name; });
       if (found == run.val.end()) found = run.val.insert(found, {tag, {}});
       found->second.emplace_back(step, number_of(value));
       if (value.is_number()) last.metrics.emplace_back(tag, value.get<double>());
@@ -83,9 +84,9 @@ void read_evaluations(RunData& run, const fs::path& file) {
   std::vector<bool> ambiguous(run.evaluations.size());
   for (size_t i = 0; i < run.evaluations.size(); ++i)
     for (size_t j = 0; j < run.evaluations.size(); ++j)
-      ambiguous[i] = ambiguous[i] || (run.evaluations[i].data == run.evaluations[j].data &&
-                                      run.evaluations[i].task == run.evaluations[j].task &&
-                                      paths[i] != paths[j]);
+      ambiguous[i] = ambiguous[i] ||
+                     (run.evaluations[i].data == run.evaluations[j].data &&
+                      run.evaluations[i].task == run.evaluations[j].task && paths[i] != paths[j]);
   for (size_t i = 0; i < run.evaluations.size(); ++i)
     if (ambiguous[i]) run.evaluations[i].data = paths[i];
 }

@@ -32,8 +32,10 @@ class RewriteFile {
 
   Sample sample(size_t line) const {
     const auto [record, place] = parse(line);
-    return {json_field<size_t>(record, "index", place), json_field<std::string>(record, "key", place),
-            json_field<std::string>(record, "original", place), {}};
+    return {json_field<size_t>(record, "index", place),
+            json_field<std::string>(record, "key", place),
+            json_field<std::string>(record, "original", place),
+            {}};
   }
 
   // The rewrite of that caption; text "" if the file has none. Most files hold the same captions in

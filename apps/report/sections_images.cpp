@@ -41,7 +41,8 @@ std::vector<std::vector<size_t>> nearest_images(const fs::path& run, const Repor
   std::vector<std::vector<size_t>> nearest;
   for (size_t q = 0; q < queries.size(); ++q) {
     std::vector<double> scores;
-    for (size_t i = 0; i < paths.size(); ++i) scores.push_back(cosine(row(texts, q), row(images, i)));
+    for (size_t i = 0; i < paths.size(); ++i)
+      scores.push_back(cosine(row(texts, q), row(images, i)));
     std::vector<size_t> order(paths.size());
     std::iota(order.begin(), order.end(), size_t(0));
     std::stable_sort(order.begin(), order.end(),
@@ -108,7 +109,7 @@ void show_predictions(Html& html, const std::string& heading, const std::vector<
         html.empty("img", {{"src", thumbnail_of(p.image)}, {"alt", name}});
         html.nest("figcaption", {}, [&] {
           html.element("b", predicted);
-          html.text(fmt::format(" {:.0f} %", 100 * p.confidence));
+          html.text(fmt::format(" {:.0f}\u00A0%", 100 * p.confidence));
           if (!right) html.element("small", "is " + name);
         });
       });

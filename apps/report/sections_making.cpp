@@ -10,7 +10,8 @@ namespace laclip {
 namespace {
 
 std::string duration_text(double seconds) {
-  return seconds < 60 ? fmt::format("{:.1f} s", seconds) : format_duration(seconds);
+  if (seconds < 60) return fmt::format("{:.1f} s", seconds);
+  return format_duration(seconds) + (seconds < 3600 ? " min" : " h");
 }
 
 // The leaves of a JSON value as rows "machine cores | 2".

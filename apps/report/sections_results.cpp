@@ -10,7 +10,7 @@ namespace {
 
 constexpr size_t kFewColumns = 6;  // as many as a table shows at once; more go into <details>
 
-std::string unit(const Column& column) { return column.share ? " %" : ""; }
+std::string unit(const Column& column) { return column.share ? "\u00A0%" : ""; }
 
 // "61.3 % top-1 on kind"
 std::string in_words(const Column& column, double value) {
@@ -34,7 +34,8 @@ void header(Html& html, const Comparison& c, const std::vector<size_t>& columns)
       const Column& first = c.columns[columns[i]];
       size_t end = i;
       while (end < columns.size() && c.columns[columns[end]].data == first.data) ++end;
-      html.nest("th", {{"scope", "colgroup"}, {"colspan", std::to_string(end - i)}, {"class", "data"}},
+      html.nest("th",
+                {{"scope", "colgroup"}, {"colspan", std::to_string(end - i)}, {"class", "data"}},
                 [&] {
                   html.text(first.data);
                   if (!first.counts.empty()) html.element("small", first.counts);
@@ -58,14 +59,17 @@ void cell(Html& html, const Comparison& c, size_t row, size_t column) {
     html.element(value == c.best(column) ? "b" : "span", value);
     if (cell->n > 1) html.element("span", " ± " + kind.format(cell->deviation));
     const auto& first = c.cells[0][column];
-    if (row > 0 && first)
-      html.element("small", kind.difference(cell->mean - first->mean), {{"class", "difference"}});
+    if (c.rows.size() > 1)  // an empty one in the first row keeps the values in line
+      html.element("small",
+                   row > 0 && first ? kind.difference(cell->mean - first->mean) : std::string(),
+                   {{"class", "difference"}});
   });
 }
 
 void table(Html& html, const Comparison& c, const std::vector<size_t>& columns,
            const std::string& name) {
-  html.nest("div", {{"class", "scroll"}, {"tabindex", "0"}, {"role", "region"}, {"aria-label", name}},
+  html.nest("div",
+            {{"class", "scroll"}, {"tabindex", "0"}, {"role", "region"}, {"aria-label", name}},
             [&] {
               html.nest("table", {}, [&] {
                 html.nest("thead", {}, [&] { header(html, c, columns); });
@@ -118,8 +122,7 @@ std::string summary(const Comparison& c) {
     if (row != best && c.cells[row][column] && (second == c.rows.size() || better(row, second)))
       second = row;
   const Cell& top = *c.cells[best][column];
-  std::string text =
-      fmt::format("{} reaches {}", c.rows[best].name, in_words(kind, top.mean));
+  std::string text = fmt::format("{} reaches {}", c.rows[best].name, in_words(kind, top.mean));
   if (top.n > 1) text += fmt::format(" (mean of {} runs)", top.n);
   // The first run is what the others are measured by.
   const size_t other = best == 0 ? second : 0;
@@ -130,14 +133,16 @@ std::string summary(const Comparison& c) {
     else
       text += fmt::format(", {}{} {} {}", kind.format(ahead), kind.share ? " points" : "",
                           kind.less_is_better ? "below" : "above", c.rows[other].name);
+    if (top.n > 1 && ahead < std::max(top.deviation, c.cells[other][column]->deviation))
+      text += ", which is less than the spread of the runs";
   }
   text += ".";
   if (c.rows.size() < 2 || headlines.size() < 2) return text;
   size_t won = 0;
   for (const size_t i : headlines)
     won += c.cells[best][i] && c.columns[i].format(c.cells[best][i]->mean) == c.best(i);
-  return text + fmt::format(" It is the best in {} of the {} main measures.", won,
-                            headlines.size());
+  return text +
+         fmt::format(" It is the best in {} of the {} main measures.", won, headlines.size());
 }
 
 void results_section(Html& html, const std::vector<RunData>& runs, const Comparison& c) {
@@ -147,8 +152,7 @@ void results_section(Html& html, const std::vector<RunData>& runs, const Compari
     const bool few = all.size() <= kFewColumns || headlines.empty();
     table(html, c, few ? all : headlines, "results");
     explanation(html, c);
-    if (!few)
-      details(html, "All measures", [&] { table(html, c, all, "all measures"); });
+    if (!few) details(html, "All measures", [&] { table(html, c, all, "all measures"); });
     if (c.grouped())
       details(html, "Single runs", [&] {
         const Comparison single = compare_single_runs(runs);

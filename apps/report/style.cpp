@@ -49,7 +49,8 @@ tbody th { font-weight: 500; white-space: nowrap; }
 .number { text-align: right; white-space: nowrap; }
 thead .number { white-space: normal; min-width: 6.5rem; }
 thead .number[rowspan] { min-width: 0; }
-th.data { text-align: right; }
+tbody th, thead th[rowspan]:first-child { position: sticky; left: 0; background: var(--paper); }
+th.data::after { content: ""; display: block; border-bottom: 1px solid var(--rule); margin-top: .4rem; }
 .difference { display: inline-block; min-width: 3.2rem; }
 .facts td { overflow-wrap: anywhere; }
 .facts th { color: var(--soft); font-weight: 400; }
@@ -58,6 +59,7 @@ th.data { text-align: right; }
 .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(20rem, 100%), 1fr));
   gap: 2rem 2.5rem; }
 .charts figure { max-width: 32rem; }
+.charts + details { margin-top: 1.5rem; }
 figure { margin: 0; min-width: 0; break-inside: avoid; }
 figcaption { font-size: .875rem; margin-bottom: .4rem; }
 .charts figcaption { font-weight: 600; }
