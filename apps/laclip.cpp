@@ -33,6 +33,7 @@ int main(int argc, char** argv) {
   add_tokenize_command(program);
   add_inspect_command(program);
   add_bench_command(program);
+  add_world_command(program);
 
   catch_interrupts();
   try {
