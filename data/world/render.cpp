@@ -47,7 +47,9 @@ class Canvas {
         body(pixels_[size_t(row) * size_t(size_) + size_t(column)], (float(column) + 0.5f) * pixel_,
              (float(row) + 0.5f) * pixel_);
   }
-  void spot(float x, float y, float radius, Colour colour, float strength);
+  // Braces fix the order of the draws, which the arguments of a call do not.
+  Point anywhere() { return {random_.uniform(), random_.uniform()}; }
+  void spot(Point centre, float radius, Colour colour, float strength);
   void line(Point a, Point b, float width, Colour colour, float strength);
 
   const Scene& scene_;
@@ -57,10 +59,11 @@ class Canvas {
   std::vector<Colour> pixels_;
 };
 
-void Canvas::spot(float x, float y, float radius, Colour colour, float strength) {
+void Canvas::spot(Point centre, float radius, Colour colour, float strength) {
+  const auto [x, y] = centre;
   for_each(x - radius - pixel_, y - radius - pixel_, x + radius + pixel_, y + radius + pixel_,
            [&](Colour& pixel, float px, float py) {
-             const float distance = std::hypot(px - x, py - y) - radius;
+             const float distance = std::hypot(px - centre.x, py - centre.y) - radius;
              const float cover = std::clamp(0.5f - distance / pixel_, 0.0f, 1.0f);
              pixel = mix(pixel, colour, cover * strength);
            });
@@ -78,14 +81,15 @@ void Canvas::line(Point a, Point b, float width, Colour colour, float strength) 
 
 void Canvas::draw_background() {
   const int kind = scene_.background;
-  const Colour base = mix(kBackgrounds[kind] * random_.uniform(0.9f, 1.08f), {128, 128, 128},
-                          random_.uniform(0.0f, 0.12f));
+  const Colour tone = kBackgrounds[kind] * random_.uniform(0.9f, 1.08f);
+  const Colour base = mix(tone, {128, 128, 128}, random_.uniform(0.0f, 0.12f));
   const float fall = kind == sky || kind == night ? random_.uniform(0.1f, 0.3f) : 0.0f;
   for_each(0, 0, 1, 1, [&](Colour& pixel, float, float y) { pixel = mix(base, kWhite, fall * y); });
   const auto scatter = [&](int count, float radius, float strength, Colour colour) {
-    for (int i = 0; i < count; ++i)
-      spot(random_.uniform(), random_.uniform(), radius * random_.uniform(0.5f, 1.3f), colour,
-           strength);
+    for (int i = 0; i < count; ++i) {
+      const Point centre = anywhere();
+      spot(centre, radius * random_.uniform(0.5f, 1.3f), colour, strength);
+    }
   };
   if (kind == sky) scatter(4, 0.16f, 0.14f, kWhite);
   if (kind == night) scatter(22, 0.008f, 0.9f, {240, 240, 210});
@@ -93,7 +97,7 @@ void Canvas::draw_background() {
   if (kind == sand) scatter(60, 0.012f, 0.5f, {170, 140, 90});
   if (kind == grass)
     for (int i = 0; i < 45; ++i) {
-      const Point foot{random_.uniform(), random_.uniform()};
+      const Point foot = anywhere();
       const Colour blade = i % 2 ? Colour{60, 120, 45} : Colour{150, 200, 100};
       line(foot, {foot.x + random_.uniform(-0.02f, 0.02f), foot.y - 0.06f}, 0.007f, blade, 0.6f);
     }
@@ -114,12 +118,15 @@ void Canvas::draw_clutter() {
     return Colour{random_.uniform(60, 200), random_.uniform(60, 200), random_.uniform(60, 200)};
   };
   for (uint32_t lines = random_.below(4); lines > 0; --lines) {
-    const Point from{random_.uniform(), random_.uniform()};
-    line(from, {from.x + random_.uniform(-0.5f, 0.5f), from.y + random_.uniform(-0.5f, 0.5f)}, 0.006f,
-         colour(), 0.45f);
+    const Point from = anywhere();
+    const Point to{from.x + random_.uniform(-0.5f, 0.5f), from.y + random_.uniform(-0.5f, 0.5f)};
+    line(from, to, 0.006f, colour(), 0.45f);
   }
-  for (uint32_t specks = random_.below(7); specks > 0; --specks)
-    spot(random_.uniform(), random_.uniform(), random_.uniform(0.01f, 0.022f), colour(), 0.6f);
+  for (uint32_t specks = random_.below(7); specks > 0; --specks) {
+    const Point centre = anywhere();
+    const float radius = random_.uniform(0.01f, 0.022f);
+    spot(centre, radius, colour(), 0.6f);
+  }
 }
 
 // 1 where the texture shows its second tone; coordinates in units of the object's radius, `cell` is
@@ -146,9 +153,8 @@ float pattern(int texture, Point p, float cell, float softness) {
 void Canvas::draw(const Object& object) {
   const float radius = object.radius * random_.uniform(0.95f, 1.05f);
   const float angle = random_.uniform(-0.18f, 0.18f), c = std::cos(angle), s = std::sin(angle);
-  const Colour base = mix(kColours[object.colour],
-                          {random_.uniform(0, 255), random_.uniform(0, 255), random_.uniform(0, 255)},
-                          random_.uniform(0.0f, 0.08f));
+  const Colour tint{random_.uniform(0, 255), random_.uniform(0, 255), random_.uniform(0, 255)};
+  const Colour base = mix(kColours[object.colour], tint, random_.uniform(0.0f, 0.08f));
   const bool bright = luminance(base) > 60;
   const Colour rim = bright ? base * 0.4f : mix(base, kWhite, 0.55f);
   const Colour second = luminance(base) > 150 ? base * 0.55f : mix(base, kWhite, 0.62f);

@@ -5,7 +5,7 @@
 #include "base/json.h"
 #include "data/image_write.h"
 #include "tests/harness/program.h"
-#include "tests/harness/tar_writer.h"
+#include "data/tar_write.h"
 
 namespace laclip {
 namespace {
@@ -26,7 +26,7 @@ std::string coloured_image(int colour, int shade) {
 class TrainCommand : public testing::Test {
  protected:
   void SetUp() override {
-    test::TarWriter tar;
+    TarWriter tar;
     std::string captions, rewrites, pairs;
     for (int i = 0; i < 60; ++i) {
       const std::string name = kColours[i % 3], caption = "a " + name + " square";
@@ -272,7 +272,7 @@ TEST(InspectCommand, TellsWhatIsSound) {
   write_atomically(folder / "a.jpg", coloured_image(0, 1));
   write_atomically(folder / "b.jpg",
                    coloured_image(0, 1).substr(0, coloured_image(0, 1).size() - 20));
-  write_atomically(folder / "c.tar", test::TarWriter()
+  write_atomically(folder / "c.tar", TarWriter()
                                          .add("1.jpg", coloured_image(1, 1))
                                          .add("1.txt", "x")
                                          .add("2.txt", "y")

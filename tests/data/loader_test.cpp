@@ -8,7 +8,7 @@
 #include "base/check.h"
 #include "data/image_write.h"
 #include "tests/harness/reference_data.h"
-#include "tests/harness/tar_writer.h"
+#include "data/tar_write.h"
 
 namespace laclip {
 namespace {
@@ -18,7 +18,7 @@ class LoaderTest : public testing::Test {
   static constexpr int kSamples = 23;
   // A shard of small images, each of its own colour; broken ones hold no image.
   std::unique_ptr<SampleSource> make_source(const std::set<int>& broken = {}) {
-    test::TarWriter tar;
+    TarWriter tar;
     for (int i = 0; i < kSamples; ++i) {
       Image image{12 + i % 5, 10 + i % 3, {}};
       for (int p = 0; p < image.width * image.height; ++p)

@@ -8,7 +8,7 @@
 #include "data/shard_list.h"
 #include "data/tar_index.h"
 #include "tests/harness/reference_data.h"
-#include "tests/harness/tar_writer.h"
+#include "data/tar_write.h"
 
 namespace laclip {
 namespace {
@@ -25,7 +25,7 @@ std::vector<std::string> names_in(const fs::path& file) {
 }
 
 TEST(TarIndex, FindsContentAndSkipsWhatIsNoFile) {
-  const std::string archive = test::TarWriter()
+  const std::string archive = TarWriter()
                                   .add("a.txt", "hello")
                                   .add("folder/", "", '5')
                                   .add("link", "", '2')
@@ -42,7 +42,7 @@ TEST(TarIndex, FindsContentAndSkipsWhatIsNoFile) {
 TEST(TarIndex, LongNamesAndPaxPaths) {
   const std::string name(300, 'n');
   const std::string record = "path=" + name + "\n", length = std::to_string(record.size() + 4);
-  const std::string archive = test::TarWriter()
+  const std::string archive = TarWriter()
                                   .add("././@LongLink", name + '\0', 'L')
                                   .add("short", "1")
                                   .add("pax", length + " " + record, 'x')
@@ -58,7 +58,7 @@ TEST(TarIndex, LongNamesAndPaxPaths) {
 
 TEST(TarIndex, EveryCutGivesWhatLiesBeforeIt) {
   const std::string whole =
-      test::TarWriter().add("a", std::string(600, 'a')).add("b", "b").add("c", "c").finish();
+      TarWriter().add("a", std::string(600, 'a')).add("b", "b").add("c", "c").finish();
   const size_t members = index_tar(bytes_of(whole)).members.size();
   for (size_t length = 0; length < whole.size(); length += 64) {
     const std::string cut = whole.substr(0, length);
@@ -130,7 +130,7 @@ TEST(ShardList, BracesListsAndWildcards) {
 
 TEST(SampleSource, ShardsGiveWholeSamplesAndCountTheRest) {
   test::TemporaryFolder folder;
-  write_atomically(folder / "0.tar", test::TarWriter()
+  write_atomically(folder / "0.tar", TarWriter()
                                          .add("000.jpg", "image 0")
                                          .add("000.txt", " caption 0\n")
                                          .add("001.txt", "no image")
@@ -143,7 +143,7 @@ TEST(SampleSource, ShardsGiveWholeSamplesAndCountTheRest) {
                                          .finish());
   write_atomically(
       folder / "1.tar",
-      test::TarWriter().add("x/000.jpg", "image x").add("x/000.txt", "caption x").finish());
+      TarWriter().add("x/000.jpg", "image x").add("x/000.txt", "caption x").finish());
   const auto source = open_samples((folder / "{0..1}.tar").string(), {});
   ASSERT_EQ(source->size(), 3u);
   EXPECT_EQ(source->key(0), "000");
@@ -159,7 +159,7 @@ TEST(SampleSource, ShardsGiveWholeSamplesAndCountTheRest) {
 
 TEST(SampleSource, RewritesByKeyAndByLine) {
   test::TemporaryFolder folder;
-  test::TarWriter tar;
+  TarWriter tar;
   for (const char* key : {"a", "b", "c"})
     tar.add(std::string(key) + ".jpg", "image")
         .add(std::string(key) + ".txt", std::string("caption ") + key);

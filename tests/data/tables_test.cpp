@@ -6,7 +6,7 @@
 #include "data/caption_table.h"
 #include "data/csv.h"
 #include "tests/harness/reference_data.h"
-#include "tests/harness/tar_writer.h"
+#include "data/tar_write.h"
 
 namespace laclip {
 namespace {
@@ -67,7 +67,7 @@ TEST(CaptionTable, EveryForm) {
   EXPECT_THROW(read_captions((folder / "c.tsv").string(), {.column = "3"}), Error);
 
   write_atomically(folder / "c.tar",
-                   test::TarWriter().add("k.jpg", "x").add("k.txt", "cap").finish());
+                   TarWriter().add("k.jpg", "x").add("k.txt", "cap").finish());
   const CaptionTable tar = read_captions((folder / "c.tar").string());
   EXPECT_EQ(tar.keys[0], "k");
   EXPECT_EQ(tar.captions[0], "cap");
