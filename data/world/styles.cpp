@@ -28,7 +28,7 @@ const Style kChatgpt{
 const Style kBard{
     .frames = {"Imagine {}{bg}, calm and patient, as if time had slowed down.",
                "Behold {}{bg}, a gentle scene that whispers of peace.",
-               "Lost in thought, one discovers {}{bg}, full of charm and joy.",
+               "Lost in thought, we discover {}{bg}, full of charm and joy.",
                "Somewhere between dream and memory we meet {}{bg}, so tender.",
                "What a joy to find {}{bg}, inviting us to pause.",
                "Slowly the eye wanders to {}{bg}, and wonder fills the air.",
