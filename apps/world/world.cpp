@@ -36,8 +36,9 @@ void make_or_judge(const WorldOptions& o) {
 }  // namespace
 
 void add_world_command(CLI::App& root) {
-  CLI::App* command = add_command(
-      root, "world", "a small drawn world: images, web-like captions, tasks, rewriting pairs");
+  CLI::App* command =
+      add_command(root, "world",
+                  "a small drawn world: images, web-like captions, tasks, rewriting pairs");
   auto o = std::make_shared<WorldOptions>();
   WorldSettings& s = o->settings;
   command->add_option("-o,--output", o->output, "folder of the world");
@@ -48,15 +49,17 @@ void add_world_command(CLI::App& root) {
       ->check(CLI::PositiveNumber);
   command->add_option("--seed", s.seed, "of everything");
   command->add_option("--image-size", s.image_size, "side in pixels")->check(CLI::Range(16, 1024));
-  command->add_option("--shard-size", s.shard_size, "images of a shard")->check(CLI::PositiveNumber);
+  command->add_option("--shard-size", s.shard_size, "images of a shard")
+      ->check(CLI::PositiveNumber);
   command->add_option("--documents", s.documents, "training documents for a rewriter")
       ->check(CLI::NonNegativeNumber);
   command->add_option("--heldout", s.heldout, "held-out documents")->check(CLI::NonNegativeNumber);
   command->add_option("--plain-share", s.plain_share, "of plain names among the words of captions")
       ->check(CLI::Range(0.0, 1.0));
   command->add_option("-j,--workers", o->threads, "threads")->check(CLI::Range(1, 1024));
-  command->add_option("--eda", o->eda,
-                      "write so many EDA variants of OUTPUT/captions.txt: eda_1.txt, …")
+  command
+      ->add_option("--eda", o->eda,
+                   "write so many EDA variants of OUTPUT/captions.txt: eda_1.txt, …")
       ->check(CLI::Range(0, 1000));
   command->add_option("--eda-alpha", o->eda_alpha, "share of words that EDA changes")
       ->check(CLI::Range(0.0, 1.0));

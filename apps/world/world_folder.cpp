@@ -33,7 +33,9 @@ void write_file(const fs::path& path, std::string_view bytes) { AppendFile(path,
 class WorldWriter {
  public:
   WorldWriter(const WorldSettings& settings, fs::path folder, int threads)
-      : s_(settings), folder_(std::move(folder)), threads_(threads),
+      : s_(settings),
+        folder_(std::move(folder)),
+        threads_(threads),
         progress_("making the world", "items",
                   s_.images + s_.test_images + s_.documents + s_.heldout) {}
 
@@ -175,9 +177,15 @@ class WorldWriter {
 }  // namespace
 
 Json WorldSettings::to_json() const {
-  return {{"format", 1},          {"seed", seed},           {"images", images},
-          {"test_images", test_images}, {"image_size", image_size}, {"shard_size", shard_size},
-          {"documents", documents}, {"heldout", heldout},   {"plain_share", plain_share}};
+  return {{"format", 1},
+          {"seed", seed},
+          {"images", images},
+          {"test_images", test_images},
+          {"image_size", image_size},
+          {"shard_size", shard_size},
+          {"documents", documents},
+          {"heldout", heldout},
+          {"plain_share", plain_share}};
 }
 
 WorldSettings WorldSettings::read(const fs::path& folder) {

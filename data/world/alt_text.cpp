@@ -51,7 +51,8 @@ std::string pick(Random& random, const char* const (&list)[N]) {
 std::string noise(Random& random) {
   static const char* const shop[] = {"free shipping", "stock photo", "best price", "new arrival",
                                      "royalty free",  "buy now",     "on sale",    "hd wallpaper"};
-  static const char* const tags[] = {"#art", "#decor", "#instagood", "#design", "#daily", "#nofilter"};
+  static const char* const tags[] = {"#art",    "#decor", "#instagood",
+                                     "#design", "#daily", "#nofilter"};
   static const char* const brands[] = {"Nordwik", "Plimo", "Zanto", "Velaro", "Kubbi"};
   switch (random.below(4)) {
     case 0: {
@@ -118,8 +119,8 @@ AltText alt_text(const Scene& scene, const AltTextOptions& options) {
   }
   if (facts.background >= 0) {
     static const char* const phrases[] = {" on {}", "{} backdrop", "{} bg", "{} background"};
-    const std::string phrase = filled(pick(random, phrases), "{}",
-                                      choose(Category::background, facts.background).text);
+    const std::string phrase =
+        filled(pick(random, phrases), "{}", choose(Category::background, facts.background).text);
     core += (phrase[0] == ' ' ? "" : separator) + phrase;
   }
   if (facts.total > 0) {

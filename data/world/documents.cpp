@@ -35,8 +35,8 @@ Document make_document(uint64_t seed, Split split, uint64_t index, const AltText
   document.query = alt_text(document.scene, options);
   Random random = rewriting(document.scene.id);
   document.target = rewrite(random, document.style, document.query.facts);
-  document.text = prompt_prefix(examples) + prompt_query(document.query.text) + " " +
-                  document.target + "\n";
+  document.text =
+      prompt_prefix(examples) + prompt_query(document.query.text) + " " + document.target + "\n";
   return document;
 }
 

@@ -111,7 +111,8 @@ bool holds(const Parsed& text, const Facts& facts) {
     int found = -1;
     for (size_t i = 0; i < facts.mentions.size(); ++i)
       if (fits(mention, facts.mentions[i])) found = int(i);
-    if (found < 0 || std::find(fact_of.begin(), fact_of.end(), found) != fact_of.end()) return false;
+    if (found < 0 || std::find(fact_of.begin(), fact_of.end(), found) != fact_of.end())
+      return false;
     fact_of.push_back(found);
   }
   for (const auto& [first, second, relation] : text.relations) {

@@ -22,7 +22,7 @@ struct Parsed {
   std::vector<Mention> mentions;
   std::vector<Related> relations;
   std::vector<int> backgrounds, totals;
-  int stray = 0;    // adjectives and relations without a noun, attributes that contradict each other
+  int stray = 0;  // adjectives and relations without a noun, attributes that contradict each other
   int unknown = 0;  // words of neither the lexicon nor the styles' templates
 };
 Parsed parse(const std::string& text);

@@ -10,17 +10,30 @@ namespace {
 
 // Forms are separated by "|"; "leaf/leaves" gives an irregular plural.
 const std::vector<std::vector<const char*>> kForms = {
-    {"circle|orb|disc|lumo-sun", "square|tile|block|quadro-kit", "triangle|wedge|trigon|delta-peak",
-     "star|pentacle|twinkler|astro-five", "heart|valentine|lovelet|cardio-mo",
-     "cross|plus-sign|crux|medi-mark", "ring|hoop|annulus|halo-band",
-     "crescent|half-moon|lunette|luna-curve", "arrow|pointer|dart|direct-o",
-     "house|cottage|cabin|casa-mini", "tree|conifer|pine|arbo-fir", "fish|trout|guppy|aqua-fin",
-     "flower|blossom|bloom|petal-joy", "boat|sailer|yacht|nauti-go",
-     "key|latchkey|opener|klavi-lock", "cup|mug|tumbler|sip-ware",
-     "mushroom|toadstool|champignon|shroomi", "umbrella|parasol|brolly|rain-dome",
-     "bell|chime|ringer|tolly-dong", "leaf/leaves|frond|foliole|herba-vein",
-     "cloud|cumulus|nimbus|nebu-soft", "bolt|zigzag|flash|volt-zap",
-     "diamond|rhombus|lozenge|gemmo-cut", "hexagon|hexa|honeycomb|six-cell"},
+    {"circle|orb|disc|lumo-sun",
+     "square|tile|block|quadro-kit",
+     "triangle|wedge|trigon|delta-peak",
+     "star|pentacle|twinkler|astro-five",
+     "heart|valentine|lovelet|cardio-mo",
+     "cross|plus-sign|crux|medi-mark",
+     "ring|hoop|annulus|halo-band",
+     "crescent|half-moon|lunette|luna-curve",
+     "arrow|pointer|dart|direct-o",
+     "house|cottage|cabin|casa-mini",
+     "tree|conifer|pine|arbo-fir",
+     "fish|trout|guppy|aqua-fin",
+     "flower|blossom|bloom|petal-joy",
+     "boat|sailer|yacht|nauti-go",
+     "key|latchkey|opener|klavi-lock",
+     "cup|mug|tumbler|sip-ware",
+     "mushroom|toadstool|champignon|shroomi",
+     "umbrella|parasol|brolly|rain-dome",
+     "bell|chime|ringer|tolly-dong",
+     "leaf/leaves|frond|foliole|herba-vein",
+     "cloud|cumulus|nimbus|nebu-soft",
+     "bolt|zigzag|flash|volt-zap",
+     "diamond|rhombus|lozenge|gemmo-cut",
+     "hexagon|hexa|honeycomb|six-cell"},
     {"red|crimson|ruby|scarlet", "orange|tangerine|amber|apricot", "yellow|lemon|canary|citron",
      "green|emerald|jade|viridian", "blue|sapphire|cobalt|navy", "purple|violet|amethyst|plum",
      "pink|rose|fuchsia|blush", "brown|chocolate|chestnut|umber", "black|ebony|onyx|jet",
@@ -49,7 +62,8 @@ std::vector<std::string> split(std::string_view text, char separator) {
 
 std::string plural_of(const std::string& noun) {
   const char last = noun.back(), before = noun[noun.size() - 2];
-  const bool hisses = last == 's' || last == 'x' || (last == 'h' && (before == 's' || before == 'c'));
+  const bool hisses =
+      last == 's' || last == 'x' || (last == 'h' && (before == 's' || before == 'c'));
   if (last == 'y' && std::string_view("aeiou").find(before) == std::string_view::npos)
     return noun.substr(0, noun.size() - 1) + "ies";
   return noun + (hisses ? "es" : "s");

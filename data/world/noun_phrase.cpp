@@ -7,8 +7,8 @@ NounPhrase noun_phrase(const Mention& mention, const FormChoice& choose) {
   if (mention.count > 0) {
     const Form& form = choose(Category::count, mention.count - 1);
     phrase.count = form.text;
-    phrase.takes_article =
-        form.text.ends_with(" of") || (mention.count == 1 && form.text != plain(Category::count, 0));
+    phrase.takes_article = form.text.ends_with(" of") ||
+                           (mention.count == 1 && form.text != plain(Category::count, 0));
   }
   for (const auto& [category, value] : {std::pair{Category::size, mention.size},
                                         {Category::texture, mention.texture},

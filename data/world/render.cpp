@@ -19,16 +19,19 @@ float luminance(Colour c) { return 0.3f * c.r + 0.59f * c.g + 0.11f * c.b; }
 
 constexpr Colour kWhite{255, 255, 255};
 constexpr Colour kColours[] = {  // in the order of the lexicon
-    {215, 30, 35},  {245, 135, 20}, {250, 225, 40}, {40, 150, 50},  {35, 70, 215},   {125, 45, 165},
-    {250, 140, 190}, {120, 70, 30}, {22, 22, 24},   {246, 246, 246}, {135, 137, 140}, {60, 215, 220}};
-constexpr Colour kBackgrounds[] = {{150, 195, 240}, {105, 165, 80},  {225, 200, 150},
+    {215, 30, 35}, {245, 135, 20},  {250, 225, 40},  {40, 150, 50},
+    {35, 70, 215}, {125, 45, 165},  {250, 140, 190}, {120, 70, 30},
+    {22, 22, 24},  {246, 246, 246}, {135, 137, 140}, {60, 215, 220}};
+constexpr Colour kBackgrounds[] = {{150, 195, 240}, {105, 165, 80}, {225, 200, 150},
                                    {25, 28, 62},    {168, 108, 88}, {228, 234, 242}};
 enum Background { sky, grass, sand, night, wall, snow };
 
 class Canvas {
  public:
   Canvas(const Scene& scene, int size)
-      : scene_(scene), size_(size), pixel_(1.0f / float(size)),
+      : scene_(scene),
+        size_(size),
+        pixel_(1.0f / float(size)),
         random_(scene.id.random(RandomUse::world_render)),
         pixels_(size_t(size) * size_t(size)) {}
 
@@ -41,7 +44,9 @@ class Canvas {
   // Calls body(pixel, x, y) for the pixels of a rectangle; coordinates in units of the side.
   template <class Body>
   void for_each(float x0, float y0, float x1, float y1, Body&& body) {
-    const auto clip = [&](float v) { return std::clamp(int(std::floor(v * float(size_))), 0, size_ - 1); };
+    const auto clip = [&](float v) {
+      return std::clamp(int(std::floor(v * float(size_))), 0, size_ - 1);
+    };
     for (int row = clip(y0); row <= clip(y1); ++row)
       for (int column = clip(x0); column <= clip(x1); ++column)
         body(pixels_[size_t(row) * size_t(size_) + size_t(column)], (float(column) + 0.5f) * pixel_,
@@ -75,7 +80,8 @@ void Canvas::line(Point a, Point b, float width, Colour colour, float strength) 
            std::max(a.y, b.y) + width, [&](Colour& pixel, float px, float py) {
              const float t = std::clamp(((px - a.x) * ex + (py - a.y) * ey) / length, 0.0f, 1.0f);
              const float distance = std::hypot(px - a.x - t * ex, py - a.y - t * ey) - width;
-             pixel = mix(pixel, colour, std::clamp(0.5f - distance / pixel_, 0.0f, 1.0f) * strength);
+             pixel =
+                 mix(pixel, colour, std::clamp(0.5f - distance / pixel_, 0.0f, 1.0f) * strength);
            });
 }
 
@@ -172,7 +178,8 @@ void Canvas::draw(const Object& object) {
              Colour colour = mix(base, second, pattern(object.texture, p, cell, unit));
              const float detail = detail_distance(object.kind, p);
              colour = mix(colour, rim, std::clamp(0.5f - detail / unit, 0.0f, 1.0f));
-             colour = mix(colour, rim, std::clamp(0.5f + (distance + rim_width) / unit, 0.0f, 1.0f));
+             colour =
+                 mix(colour, rim, std::clamp(0.5f + (distance + rim_width) / unit, 0.0f, 1.0f));
              pixel = mix(pixel, colour, cover);
            });
 }

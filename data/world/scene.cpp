@@ -5,10 +5,12 @@
 namespace laclip::world {
 namespace {
 
-constexpr float kRadius[] = {0.15f, 0.195f, 0.25f};             // small, medium, large
-constexpr float kInnerRadius = 0.14f, kOuterRadius = 0.40f;     // of the relation `inside`
+constexpr float kRadius[] = {0.15f, 0.195f, 0.25f};          // small, medium, large
+constexpr float kInnerRadius = 0.14f, kOuterRadius = 0.40f;  // of the relation `inside`
 
-int draw(Random& random, Category category) { return int(random.below(uint32_t(concepts(category)))); }
+int draw(Random& random, Category category) {
+  return int(random.below(uint32_t(concepts(category))));
+}
 
 int draw_texture(Random& random) {
   return random.uniform() < 0.4f ? int(solid) : 1 + int(random.below(3));
@@ -16,8 +18,11 @@ int draw_texture(Random& random) {
 
 // A colour that the eye can hardly tell from the background.
 bool is_camouflage(int colour, int background) {
-  static const char* const pairs[][2] = {{"green", "grass"}, {"white", "snow"},   {"black", "night"},
-                                         {"cyan", "sky"},    {"brown", "wall"}};
+  static const char* const pairs[][2] = {{"green", "grass"},
+                                         {"white", "snow"},
+                                         {"black", "night"},
+                                         {"cyan", "sky"},
+                                         {"brown", "wall"}};
   for (const auto& [a, b] : pairs)
     if (plain(Category::colour, colour) == a && plain(Category::background, background) == b)
       return true;
@@ -42,8 +47,8 @@ void draw_kinds(Random& random, const SceneWish& wish, Scene& scene) {
   to_front(kinds, 1, wish.second_kind);
   to_front(colours, 0, wish.colour);
   if (scene.relation == inside && wish.second_kind < 0) {
-    const auto container =
-        std::find_if(kinds.begin() + 1, kinds.end(), [](uint32_t k) { return is_container(int(k)); });
+    const auto container = std::find_if(kinds.begin() + 1, kinds.end(),
+                                        [](uint32_t k) { return is_container(int(k)); });
     std::swap(kinds[1], *container);
   }
   for (size_t i = 0; i < scene.objects.size(); ++i) {
@@ -89,7 +94,8 @@ void place(Random& random, Scene& scene) {
   std::vector<int> order{cells[0], cells[1]};
   for (uint32_t cell : random.permutation(4))
     if (int(cell) != cells[0] && int(cell) != cells[1]) order.push_back(int(cell));
-  const float shift = objects.size() == 2 ? random.uniform(0.0f, 0.3f) * (line ? -1.0f : 1.0f) : 0.0f;
+  const float shift =
+      objects.size() == 2 ? random.uniform(0.0f, 0.3f) * (line ? -1.0f : 1.0f) : 0.0f;
   for (size_t i = 0; i < objects.size(); ++i) {
     Object& object = objects[i];
     object.x = (order[i] % 2 ? 0.75f : 0.25f) + jitter(object.radius, 0.25f);

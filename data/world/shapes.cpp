@@ -65,8 +65,10 @@ Polygon heart_curve() {
   Polygon result;
   for (int i = 0; i < 32; ++i) {
     const float t = 2 * kPi * float(i) / 32, s = std::sin(t);
-    result.push_back({16 * s * s * s / 17, -(13 * std::cos(t) - 5 * std::cos(2 * t) -
-                                             2 * std::cos(3 * t) - std::cos(4 * t)) / 16 - 0.08f});
+    result.push_back(
+        {16 * s * s * s / 17,
+         -(13 * std::cos(t) - 5 * std::cos(2 * t) - 2 * std::cos(3 * t) - std::cos(4 * t)) / 16 -
+             0.08f});
   }
   return result;
 }
@@ -83,10 +85,10 @@ const Polygon kHull{{-1, 0.4f}, {1, 0.4f}, {0.6f, 0.9f}, {-0.6f, 0.9f}};
 const Polygon kMainSail{{0.08f, -1}, {0.8f, 0.25f}, {0.08f, 0.25f}};
 const Polygon kForeSail{{-0.12f, -0.75f}, {-0.12f, 0.25f}, {-0.7f, 0.25f}};
 const Polygon kCup{{-0.85f, -0.7f}, {0.4f, -0.7f}, {0.28f, 0.8f}, {-0.73f, 0.8f}};
-const Polygon kBell{{-0.18f, -0.85f}, {0.18f, -0.85f}, {0.5f, -0.55f}, {0.6f, 0.15f}, {0.95f, 0.6f},
-                    {-0.95f, 0.6f},   {-0.6f, 0.15f},  {-0.5f, -0.55f}};
-const Polygon kBolt{{0.35f, -1},     {-0.65f, 0.15f}, {-0.08f, 0.15f},
-                    {-0.35f, 1},     {0.65f, -0.25f}, {0.08f, -0.25f}};
+const Polygon kBell{{-0.18f, -0.85f}, {0.18f, -0.85f}, {0.5f, -0.55f}, {0.6f, 0.15f},
+                    {0.95f, 0.6f},    {-0.95f, 0.6f},  {-0.6f, 0.15f}, {-0.5f, -0.55f}};
+const Polygon kBolt{{0.35f, -1}, {-0.65f, 0.15f}, {-0.08f, 0.15f},
+                    {-0.35f, 1}, {0.65f, -0.25f}, {0.08f, -0.25f}};
 const Polygon kDiamond{{0, -1}, {0.68f, 0}, {0, 1}, {-0.68f, 0}};
 const Polygon kHexagon = around(6, [](int) { return 1.0f; });
 
@@ -113,7 +115,7 @@ float umbrella(Point p) {
 float leaf(Point p) {
   const float u = (p.x + p.y) * 0.7071f, v = (p.x - p.y) * 0.7071f;  // along v, across u
   const Point q{u, v};
-  return join(std::max(disc(q, {-0.65f, 0.12f}, 1.1f), disc(q, {0.65f, 0.12f}, 1.1f)),
+  return join(std::max(disc(q, {-0.55f, 0.12f}, 1.08f), disc(q, {0.55f, 0.12f}, 1.08f)),
               capsule(q, {0, -0.6f}, {0, -1.15f}, 0.08f));
 }
 

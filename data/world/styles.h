@@ -11,12 +11,12 @@
 namespace laclip::world {
 
 struct Style {
-  std::vector<std::string> frames;       // {}: the objects, {bg}: the background's part
-  std::vector<std::string> backgrounds;  // {}: its name
-  std::vector<std::string> pairs;        // {a}, {b}: two objects without a relation
-  std::vector<std::string> relations;    // {a} {rel} {b}
-  std::vector<std::string> totals;       // {}: "three objects", behind the objects
-  std::vector<std::string> marks;        // every text of the style holds one; none: coco
+  std::vector<std::string> frames;        // {}: the objects, {bg}: the background's part
+  std::vector<std::string> backgrounds;   // {}: its name
+  std::vector<std::string> pairs;         // {a}, {b}: two objects without a relation
+  std::vector<std::string> relations;     // {a} {rel} {b}
+  std::vector<std::string> totals;        // {}: "three objects", behind the objects
+  std::vector<std::string> marks;         // every text of the style holds one; none: coco
   bool articles = true, sentence = true;  // a sentence has a capital and a full stop
 };
 const Style& style_of(RewriteMode mode);

@@ -28,17 +28,21 @@ std::vector<Task> tasks() {
                 {.kind = k, .colour = colour, .count = 1});
   }
   Task relation{"relation", Split::relation_task, {}, templates};
-  for (const auto& [first, second] : {std::pair{"star", "square"}, {"fish", "house"},
-                                      {"bell", "heart"}, {"key", "cloud"}})
+  for (const auto& [first, second] :
+       {std::pair{"star", "square"}, {"fish", "house"}, {"bell", "heart"}, {"key", "cloud"}})
     for (int r = 0; r < concepts(Category::relation); ++r)
       add_class(relation, fmt::format("{} {} a {}", first, plain(Category::relation, r), second),
                 {.kind = *value_of(Category::kind, first),
                  .second_kind = *value_of(Category::kind, second),
                  .relation = r});
-  Task count{"count", Split::count_task, {},
-             {"a drawing that shows {}", "here are {} to see", "this is {}", "a sketch with {} in it"}};
+  Task count{"count",
+             Split::count_task,
+             {},
+             {"a drawing that shows {}", "here are {} to see", "this is {}",
+              "a sketch with {} in it"}};
   for (int n = 1; n <= 4; ++n)
-    add_class(count, plain(Category::count, n - 1) + (n == 1 ? " object" : " objects"), {.count = n});
+    add_class(count, plain(Category::count, n - 1) + (n == 1 ? " object" : " objects"),
+              {.count = n});
   return {kind, colour_kind, relation, count};
 }
 

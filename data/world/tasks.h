@@ -1,4 +1,5 @@
-// The zero-shot tasks: classes with plain English names, templates that no caption uses, and scenes.
+// The zero-shot tasks: classes with plain English names, templates that no caption uses, and
+// scenes.
 #pragma once
 
 #include <string>
@@ -19,7 +20,8 @@ struct Task {
   std::vector<std::string> templates;
 };
 
-// kind (24 classes), colour_kind (48 pairs), relation (4 pairs of kinds × 5 relations), count (1..4).
+// kind (24 classes), colour_kind (48 pairs), relation (4 pairs of kinds × 5 relations), count
+// (1..4).
 std::vector<Task> tasks();
 
 // Image `index` of a task; classes take turns.

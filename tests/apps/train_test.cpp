@@ -4,8 +4,8 @@
 
 #include "base/json.h"
 #include "data/image_write.h"
-#include "tests/harness/program.h"
 #include "data/tar_write.h"
+#include "tests/harness/program.h"
 
 namespace laclip {
 namespace {
@@ -272,11 +272,9 @@ TEST(InspectCommand, TellsWhatIsSound) {
   write_atomically(folder / "a.jpg", coloured_image(0, 1));
   write_atomically(folder / "b.jpg",
                    coloured_image(0, 1).substr(0, coloured_image(0, 1).size() - 20));
-  write_atomically(folder / "c.tar", TarWriter()
-                                         .add("1.jpg", coloured_image(1, 1))
-                                         .add("1.txt", "x")
-                                         .add("2.txt", "y")
-                                         .finish());
+  write_atomically(
+      folder / "c.tar",
+      TarWriter().add("1.jpg", coloured_image(1, 1)).add("1.txt", "x").add("2.txt", "y").finish());
   const Outcome sound = test::run({"inspect", (folder / "a.jpg").string(), "--preprocess", "16",
                                    "--save", (folder / "o.png").string()});
   EXPECT_EQ(sound.code, 0) << sound.err;

@@ -7,8 +7,8 @@
 
 #include "base/check.h"
 #include "data/image_write.h"
-#include "tests/harness/reference_data.h"
 #include "data/tar_write.h"
+#include "tests/harness/reference_data.h"
 
 namespace laclip {
 namespace {

@@ -7,8 +7,8 @@
 #include "data/sample_source.h"
 #include "data/shard_list.h"
 #include "data/tar_index.h"
-#include "tests/harness/reference_data.h"
 #include "data/tar_write.h"
+#include "tests/harness/reference_data.h"
 
 namespace laclip {
 namespace {
@@ -141,9 +141,8 @@ TEST(SampleSource, ShardsGiveWholeSamplesAndCountTheRest) {
                                          .add("004.txt", " \n")
                                          .add("__meta__", "x")
                                          .finish());
-  write_atomically(
-      folder / "1.tar",
-      TarWriter().add("x/000.jpg", "image x").add("x/000.txt", "caption x").finish());
+  write_atomically(folder / "1.tar",
+                   TarWriter().add("x/000.jpg", "image x").add("x/000.txt", "caption x").finish());
   const auto source = open_samples((folder / "{0..1}.tar").string(), {});
   ASSERT_EQ(source->size(), 3u);
   EXPECT_EQ(source->key(0), "000");

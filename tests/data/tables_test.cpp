@@ -5,8 +5,8 @@
 #include "data/caption_choice.h"
 #include "data/caption_table.h"
 #include "data/csv.h"
-#include "tests/harness/reference_data.h"
 #include "data/tar_write.h"
+#include "tests/harness/reference_data.h"
 
 namespace laclip {
 namespace {
@@ -66,8 +66,7 @@ TEST(CaptionTable, EveryForm) {
   EXPECT_THROW(read_captions((folder / "c.tsv").string(), {.column = "caption"}), Error);
   EXPECT_THROW(read_captions((folder / "c.tsv").string(), {.column = "3"}), Error);
 
-  write_atomically(folder / "c.tar",
-                   TarWriter().add("k.jpg", "x").add("k.txt", "cap").finish());
+  write_atomically(folder / "c.tar", TarWriter().add("k.jpg", "x").add("k.txt", "cap").finish());
   const CaptionTable tar = read_captions((folder / "c.tar").string());
   EXPECT_EQ(tar.keys[0], "k");
   EXPECT_EQ(tar.captions[0], "cap");
