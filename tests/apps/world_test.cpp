@@ -26,10 +26,11 @@ std::map<std::string, std::string> contents(const fs::path& folder) {
 class WorldCommand : public testing::Test {
  protected:
   test::Outcome make(const std::string& name, const Arguments& more = {}) const {
-    Arguments list{"world",  "--output",  (folder_ / name).string(),
-                   "--images", "130",     "--test-images",
-                   "203",    "--shard-size", "50",
-                   "--documents", "30",   "--heldout", "8", "--seed", "5"};
+    Arguments list{"world",       "--output",     (folder_ / name).string(),
+                   "--images",    "130",          "--test-images",
+                   "203",         "--shard-size", "50",
+                   "--documents", "30",           "--heldout",
+                   "8",           "--seed",       "5"};
     list.insert(list.end(), more.begin(), more.end());
     return test::run(list);
   }
@@ -62,7 +63,8 @@ TEST_F(WorldCommand, WritesWhatTheOtherCommandsRead) {
   load_images(pairs.images, 0, pairs.images.size(), 32, Interpolation::bicubic, 2);
   EXPECT_EQ(images + pairs.images.size(), 203u);
   for (const char* mode : {"chatgpt", "bard", "coco", "human"})
-    ExampleBank::from_file(world / "pairs" / (std::string(mode) + ".json"), parse_rewrite_mode(mode));
+    ExampleBank::from_file(world / "pairs" / (std::string(mode) + ".json"),
+                           parse_rewrite_mode(mode));
   const auto documents = read_lines(world / "documents.jsonl");
   ASSERT_EQ(documents.size(), 30u);
   EXPECT_TRUE(parse_json(documents[29], "").contains("text"));
@@ -101,8 +103,12 @@ TEST_F(WorldCommand, JudgesRewritesOfTrainingAndHeldOutCaptions) {
   for (size_t i = 0; i < heldout.size(); ++i) {
     const Json row = parse_json(heldout[i], "heldout");
     const auto line = [&](const Json& text) {
-      return Json{{"index", i}, {"mode", row["style"]}, {"original", row["caption"]}, {"text", text}}
-                 .dump() + "\n";
+      return Json{{"index", i},
+                  {"mode", row["style"]},
+                  {"original", row["caption"]},
+                  {"text", text}}
+                 .dump() +
+             "\n";
     };
     good += line(row["target"]);
     bad += line(row["caption"]);

@@ -54,8 +54,8 @@ TEST(WorldLexicon, TheClosedVocabularyIsSmall) {
   }
   // Typos come on top: one of fifty captions has one.
   std::erase_if(words, [](const std::string& word) {
-    return !match_form({word}, 0) && !std::binary_search(template_words().begin(),
-                                                         template_words().end(), word);
+    return !match_form({word}, 0) &&
+           !std::binary_search(template_words().begin(), template_words().end(), word);
   });
   EXPECT_LT(words.size(), 550u);
   EXPECT_GT(words.size(), 300u);
@@ -102,7 +102,9 @@ TEST(WorldJudge, TheGrammarIsFaithfulCompleteAndOfItsStyle) {
 class PlantedFault : public testing::Test {
  protected:
   PlantedFault() {
-    const auto value = [](Category category, const char* name) { return *value_of(category, name); };
+    const auto value = [](Category category, const char* name) {
+      return *value_of(category, name);
+    };
     facts_.mentions = {{value(Category::kind, "circle"), value(Category::colour, "red"), -1, -1, 0},
                        {value(Category::kind, "star"), -1, small, -1, 0}};
     facts_.relation = left_of;
@@ -171,8 +173,8 @@ TEST(WorldDocuments, AreThePromptAndNeverShowTheQueryScene) {
   for (uint64_t i = 0; i < 400; ++i) {
     const Document document = make_document(3, Split::documents, i, {});
     EXPECT_TRUE(document.text.starts_with("write image captions differently,\n\n            "));
-    EXPECT_TRUE(document.text.ends_with(prompt_query(document.query.text) + " " + document.target +
-                                        "\n"));
+    EXPECT_TRUE(
+        document.text.ends_with(prompt_query(document.query.text) + " " + document.target + "\n"));
     size_t arrows = 0;
     for (size_t at = 0; (at = document.text.find("=>", at)) != std::string::npos; ++at) ++arrows;
     EXPECT_EQ(arrows, 4u);
@@ -200,8 +202,8 @@ TEST(Eda, SwapsDeletesInsertsAndReplaces) {
     EXPECT_GE(words, 1);
     EXPECT_LE(words, 5) << text;
   }
-  for (const char* text : {"ruby orb x y", "Red disc x y", "orb Red x y", "Red orb x", "Red orb x y",
-                           "Red disc orb x y"})
+  for (const char* text : {"ruby orb x y", "Red disc x y", "orb Red x y", "Red orb x",
+                           "Red orb x y", "Red disc orb x y"})
     EXPECT_TRUE(results.contains(text)) << text;
   Random random(1, RandomUse::test);
   EXPECT_EQ(eda.augment("", random), "");

@@ -108,7 +108,8 @@ TEST(WorldRender, KindsAndColoursShow) {
       scene.objects[0].texture = solid;
       scene.objects[0].colour = which ? blue : red;
       const Image image = render(scene, 48);
-      const size_t at = (size_t(scene.objects[0].y * 48) * 48 + size_t(scene.objects[0].x * 48)) * 3;
+      const size_t at =
+          (size_t(scene.objects[0].y * 48) * 48 + size_t(scene.objects[0].x * 48)) * 3;
       warmth[which] = double(image.rgb[at]) - double(image.rgb[at + 2]);
     }
     EXPECT_GT(warmth[0], 60);
@@ -160,7 +161,8 @@ TEST(WorldTasks, NoTemplateOccursInTheLanguage) {
     return text.find(part) != std::string::npos;
   };
   const auto lower = [](std::string text) {
-    std::transform(text.begin(), text.end(), text.begin(), [](char c) { return char(std::tolower(c)); });
+    std::transform(text.begin(), text.end(), text.begin(),
+                   [](char c) { return char(std::tolower(c)); });
     return text;
   };
   language = lower(language);
