@@ -34,6 +34,7 @@ int main(int argc, char** argv) {
   add_inspect_command(program);
   add_bench_command(program);
   add_report_command(program);
+  add_world_command(program);
 
   catch_interrupts();
   try {

@@ -23,6 +23,9 @@ enum class RandomUse : uint32_t {
   example_draw = 5,
   token_sampling = 6,
   augmentation = 7,
+  world_scene = 8,
+  world_text = 9,
+  world_render = 10,
   test = 99,
 };
 

@@ -6,8 +6,8 @@
 
 #include "base/json.h"
 #include "data/image_write.h"
+#include "data/tar_write.h"
 #include "tests/harness/program.h"
-#include "tests/harness/tar_writer.h"
 
 namespace laclip {
 namespace {
@@ -28,7 +28,7 @@ std::string coloured_image(int colour, int shade) {
 class TrainCommand : public testing::Test {
  protected:
   void SetUp() override {
-    test::TarWriter tar;
+    TarWriter tar;
     std::string captions, rewrites, pairs;
     for (int i = 0; i < 60; ++i) {
       const std::string name = kColours[i % 3], caption = "a " + name + " square";
@@ -336,11 +336,9 @@ TEST(InspectCommand, TellsWhatIsSound) {
   write_atomically(folder / "a.jpg", coloured_image(0, 1));
   write_atomically(folder / "b.jpg",
                    coloured_image(0, 1).substr(0, coloured_image(0, 1).size() - 20));
-  write_atomically(folder / "c.tar", test::TarWriter()
-                                         .add("1.jpg", coloured_image(1, 1))
-                                         .add("1.txt", "x")
-                                         .add("2.txt", "y")
-                                         .finish());
+  write_atomically(
+      folder / "c.tar",
+      TarWriter().add("1.jpg", coloured_image(1, 1)).add("1.txt", "x").add("2.txt", "y").finish());
   const Outcome sound = test::run({"inspect", (folder / "a.jpg").string(), "--preprocess", "16",
                                    "--save", (folder / "o.png").string()});
   EXPECT_EQ(sound.code, 0) << sound.err;

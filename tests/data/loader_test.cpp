@@ -8,8 +8,8 @@
 
 #include "base/check.h"
 #include "data/image_write.h"
+#include "data/tar_write.h"
 #include "tests/harness/reference_data.h"
-#include "tests/harness/tar_writer.h"
 
 namespace laclip {
 namespace {
@@ -19,7 +19,7 @@ class LoaderTest : public testing::Test {
   static constexpr int kSamples = 23;
   // A shard of small images, each of its own colour; broken ones hold no image.
   std::unique_ptr<SampleSource> make_source(const std::set<int>& broken = {}) {
-    test::TarWriter tar;
+    TarWriter tar;
     for (int i = 0; i < kSamples; ++i) {
       Image image{12 + i % 5, 10 + i % 3, {}};
       for (int p = 0; p < image.width * image.height; ++p)
@@ -130,7 +130,7 @@ TEST_F(LoaderTest, ASmallCropIsTakenFromTheWholeImage) {
   for (int p = 0; p < 512 * 512; ++p)
     for (int c = 0; c < 3; ++c) stripes.rgb.push_back(p / 2 % 2 ? 255 : 0);
   const auto jpeg = encode_jpeg(stripes, 95);
-  test::TarWriter tar;
+  TarWriter tar;
   for (const char* key : {"a", "b", "c", "d"})
     tar.add(std::string(key) + ".jpg", {reinterpret_cast<const char*>(jpeg.data()), jpeg.size()})
         .add(std::string(key) + ".txt", "stripes");

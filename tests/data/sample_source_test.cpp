@@ -3,15 +3,15 @@
 
 #include <gtest/gtest.h>
 
+#include "data/tar_write.h"
 #include "tests/harness/reference_data.h"
-#include "tests/harness/tar_writer.h"
 
 namespace laclip {
 namespace {
 
 TEST(SampleSource, ShardsGiveWholeSamplesAndCountTheRest) {
   test::TemporaryFolder folder;
-  write_atomically(folder / "0.tar", test::TarWriter()
+  write_atomically(folder / "0.tar", TarWriter()
                                          .add("000.jpg", "image 0")
                                          .add("000.txt", " caption 0\n")
                                          .add("001.txt", "no image")
@@ -22,9 +22,8 @@ TEST(SampleSource, ShardsGiveWholeSamplesAndCountTheRest) {
                                          .add("004.txt", " \n")
                                          .add("__meta__", "x")
                                          .finish());
-  write_atomically(
-      folder / "1.tar",
-      test::TarWriter().add("x/000.jpg", "image x").add("x/000.txt", "caption x").finish());
+  write_atomically(folder / "1.tar",
+                   TarWriter().add("x/000.jpg", "image x").add("x/000.txt", "caption x").finish());
   const auto source = open_samples((folder / "{0..1}.tar").string(), {});
   ASSERT_EQ(source->size(), 3u);
   EXPECT_EQ(source->key(0), "000");
@@ -40,15 +39,15 @@ TEST(SampleSource, ShardsGiveWholeSamplesAndCountTheRest) {
 
 TEST(SampleSource, StrictTakesNothingLess) {
   test::TemporaryFolder folder;
-  const std::string whole = test::TarWriter().add("a.jpg", "image").add("a.txt", "text").finish();
+  const std::string whole = TarWriter().add("a.jpg", "image").add("a.txt", "text").finish();
   write_atomically(folder / "whole.tar", whole);
   write_atomically(folder / "cut.tar", whole.substr(0, whole.size() - 1024));
   write_atomically(
       folder / "image.tar",
-      test::TarWriter().add("a.jpg", "image").add("a.txt", "text").add("b.txt", "text").finish());
+      TarWriter().add("a.jpg", "image").add("a.txt", "text").add("b.txt", "text").finish());
   write_atomically(
       folder / "text.tar",
-      test::TarWriter().add("a.jpg", "image").add("a.txt", "text").add("b.jpg", "image").finish());
+      TarWriter().add("a.jpg", "image").add("a.txt", "text").add("b.jpg", "image").finish());
   write_atomically(folder / "t.csv", "a.jpg,text\nb.doc,text\n");
   EXPECT_EQ(open_samples((folder / "whole.tar").string(), {.strict = true})->size(), 1u);
   for (const auto& [list, part] :
@@ -70,7 +69,7 @@ TEST(SampleSource, StrictTakesNothingLess) {
 
 TEST(SampleSource, RewritesByKeyAndByLine) {
   test::TemporaryFolder folder;
-  test::TarWriter tar;
+  TarWriter tar;
   for (const char* key : {"a", "b", "c"})
     tar.add(std::string(key) + ".jpg", "image")
         .add(std::string(key) + ".txt", std::string("caption ") + key);

@@ -6,8 +6,8 @@
 #include "base/check.h"
 #include "data/shard_list.h"
 #include "data/tar_index.h"
+#include "data/tar_write.h"
 #include "tests/harness/reference_data.h"
-#include "tests/harness/tar_writer.h"
 
 namespace laclip {
 namespace {
@@ -24,7 +24,7 @@ std::vector<std::string> names_in(const fs::path& file) {
 }
 
 TEST(TarIndex, FindsContentAndSkipsWhatIsNoFile) {
-  const std::string archive = test::TarWriter()
+  const std::string archive = TarWriter()
                                   .add("a.txt", "hello")
                                   .add("folder/", "", '5')
                                   .add("link", "", '2')
@@ -41,7 +41,7 @@ TEST(TarIndex, FindsContentAndSkipsWhatIsNoFile) {
 TEST(TarIndex, LongNamesAndPaxPaths) {
   const std::string name(300, 'n');
   const std::string record = "path=" + name + "\n", length = std::to_string(record.size() + 4);
-  const std::string archive = test::TarWriter()
+  const std::string archive = TarWriter()
                                   .add("././@LongLink", name + '\0', 'L')
                                   .add("short", "1")
                                   .add("pax", length + " " + record, 'x')
@@ -57,7 +57,7 @@ TEST(TarIndex, LongNamesAndPaxPaths) {
 
 TEST(TarIndex, EveryCutGivesWhatLiesBeforeIt) {
   const std::string whole =
-      test::TarWriter().add("a", std::string(600, 'a')).add("b", "b").add("c", "c").finish();
+      TarWriter().add("a", std::string(600, 'a')).add("b", "b").add("c", "c").finish();
   const size_t members = index_tar(bytes_of(whole)).members.size();
   for (size_t length = 0; length < whole.size(); length += 64) {
     const std::string cut = whole.substr(0, length);

@@ -5,8 +5,8 @@
 #include "data/caption_choice.h"
 #include "data/caption_table.h"
 #include "data/csv.h"
+#include "data/tar_write.h"
 #include "tests/harness/reference_data.h"
-#include "tests/harness/tar_writer.h"
 
 namespace laclip {
 namespace {
@@ -76,8 +76,7 @@ TEST(CaptionTable, EveryForm) {
         << error.what();
   }
 
-  write_atomically(folder / "c.tar",
-                   test::TarWriter().add("k.jpg", "x").add("k.txt", "cap").finish());
+  write_atomically(folder / "c.tar", TarWriter().add("k.jpg", "x").add("k.txt", "cap").finish());
   const CaptionTable tar = read_captions((folder / "c.tar").string());
   EXPECT_EQ(tar.keys[0], "k");
   EXPECT_EQ(tar.captions[0], "cap");
@@ -93,8 +92,7 @@ TEST(CaptionTable, IsReadByTheRulesOfTraining) {
   write_atomically(folder / "o.csv", "path,text\na.jpg,one\n");
   make_folders(folder / "old.tar.d");
   write_atomically(folder / "old.tar.d/c.txt", "one\ntwo\n");
-  write_atomically(folder / "s.tar",
-                   test::TarWriter().add("k.jpg", "x").add("k.txt", " cap\n").finish());
+  write_atomically(folder / "s.tar", TarWriter().add("k.jpg", "x").add("k.txt", " cap\n").finish());
   SourceOptions comma;
   comma.csv_separator = ",", comma.csv_image_key = "path", comma.csv_caption_key = "text";
   for (const auto& [name, options] : {std::pair{"l.csv", SourceOptions{}},
