@@ -105,7 +105,7 @@ dd { margin: 0 0 .4rem; }
   max-width: 42rem; }
 .strip img { width: 100%; aspect-ratio: 1; object-fit: cover; }
 .pictures { display: grid; gap: 1.2rem 1rem;
-  grid-template-columns: repeat(auto-fill, minmax(min(7rem, 44%), 1fr)); }
+  grid-template-columns: repeat(auto-fill, minmax(min(6.2rem, 44%), 1fr)); }
 .pictures img { width: 100%; max-width: 8rem; aspect-ratio: 1; object-fit: cover; }
 .pictures figcaption { margin: .4rem 0 0; line-height: 1.35; }
 .pictures small { display: block; }
