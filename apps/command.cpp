@@ -1,5 +1,10 @@
 #include "apps/command.h"
 
+#include <new>
+
+#include "base/check.h"
+#include "base/json.h"
+
 namespace laclip {
 
 CLI::App* add_command(CLI::App& root, const std::string& name, const std::string& description) {
@@ -11,6 +16,25 @@ CLI::App* add_command(CLI::App& root, const std::string& name, const std::string
           "--config", [](const std::string&) {}, "options from a TOML file; flags override it")
       ->configurable(false);
   return command;
+}
+
+CLI::Option* add_device_option(CLI::App& command, std::string& device) {
+  return command.add_option("--device", device, "where to run")
+      ->check(CLI::IsMember({"auto", "cpu", "cuda"}));
+}
+
+std::string failure_text(const std::exception& error, const std::string& command) {
+  std::string text = error.what();
+  if (const auto* file = dynamic_cast<const fs::filesystem_error*>(&error))
+    text = fmt::format("{}: {}; check the path and its permissions", file->path1().string(),
+                       file->code().message());
+  else if (dynamic_cast<const std::bad_alloc*>(&error) ||
+           dynamic_cast<const std::length_error*>(&error))
+    text = "out of memory; use a smaller batch, model or data set";
+  else if (dynamic_cast<const nlohmann::json::exception*>(&error))
+    text = fmt::format("a JSON file is not of the form that is needed ({}); see laclip {} --help",
+                       error.what(), command);
+  return "laclip " + command + ": " + text;
 }
 
 }  // namespace laclip

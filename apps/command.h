@@ -20,4 +20,10 @@ void add_world_command(CLI::App& root);
 // on the command line override it).
 CLI::App* add_command(CLI::App& root, const std::string& name, const std::string& description);
 
+// --device auto|cpu|cuda; parse_device() tells whether it is there.
+CLI::Option* add_device_option(CLI::App& command, std::string& device);
+
+// What went wrong in `command`, as one line with a cure, also for what libraries throw.
+std::string failure_text(const std::exception& error, const std::string& command);
+
 }  // namespace laclip

@@ -6,7 +6,6 @@
 #include "apps/config_file.h"
 #include "apps/manifest.h"
 #include "base/check.h"
-#include "base/interrupt.h"
 #include "base/log.h"
 
 int main(int argc, char** argv) {
@@ -36,7 +35,10 @@ int main(int argc, char** argv) {
   add_report_command(program);
   add_world_command(program);
 
-  catch_interrupts();
+  const auto command = [&] {
+    const auto parsed = program.get_subcommands();
+    return parsed.empty() ? std::string() : parsed.front()->get_name();
+  };
   try {
     auto arguments = expand_config_file({argv + 1, argv + argc}, program);
     std::reverse(arguments.begin(), arguments.end());  // CLI11 takes them from the back
@@ -47,10 +49,10 @@ int main(int argc, char** argv) {
     fmt::print(stderr, "laclip: {}\nSee laclip --help, or laclip COMMAND --help.\n", error.what());
     return 2;
   } catch (const UsageError& error) {
-    fmt::print(stderr, "laclip: {}\n", error.what());
+    fmt::print(stderr, "{}\n", failure_text(error, command()));
     return 2;
   } catch (const std::exception& error) {
-    fmt::print(stderr, "laclip: {}\n", error.what());
+    fmt::print(stderr, "{}\n", failure_text(error, command()));
     return 1;
   }
 }

@@ -1,6 +1,9 @@
 #include "apps/models.h"
 
+#include <algorithm>
+
 #include "base/check.h"
+#include "data/text_table.h"
 #include "models/llama_import.h"
 
 namespace laclip {
@@ -9,6 +12,21 @@ DType parse_precision(const std::string& name) {
   if (name == "fp32") return DType::f32;
   if (name == "bf16") return DType::bf16;
   fail_usage("--precision {}: fp32 and bf16 are possible", name);
+}
+
+Device parse_device(const std::string& name) {
+  check(name != "cuda", "--device cuda: this build has no CUDA kernels yet; use --device cpu");
+  return Device::cpu;
+}
+
+std::vector<bool> LlamaAndTokenizer::end_tokens() const {
+  const LlamaConfig& config = model->config();
+  std::vector<bool> ends(size_t(config.vocabulary), false);
+  std::vector<int32_t> ids = config.end_tokens;
+  if (const auto end = tokenizer->end_token()) ids.push_back(*end);
+  for (int32_t id : ids)
+    if (id >= 0 && id < config.vocabulary) ends[size_t(id)] = true;  // -1 stands for none
+  return ends;
 }
 
 LlamaAndTokenizer open_llama(const std::string& model, const std::string& tokenizer,
@@ -24,6 +42,24 @@ LlamaAndTokenizer open_llama(const std::string& model, const std::string& tokeni
         "{}; give the tokenizer that the model was trained with",
         tokenizer, tokens, model, rows);
   return pair;
+}
+
+uint64_t digest_of(const ParameterSet& parameters) {
+  constexpr int64_t kPiece = 2048;
+  TextTable pieces;
+  for (const Parameter& p : parameters.list()) {
+    const auto* bytes = static_cast<const char*>(p.value.data);
+    const int64_t size = p.value.bytes(), piece = std::min(size, kPiece);
+    for (const int64_t at : {int64_t(0), (size - piece) / 2, size - piece})
+      pieces.add({bytes + at, size_t(piece)});
+  }
+  return pieces.digest();
+}
+
+uint64_t digest_of(const fs::path& file) {
+  TextTable content;
+  content.add(read_text(file));
+  return content.digest();
 }
 
 std::unique_ptr<ClipTokenizer> open_clip_tokenizer(const std::string& path) {

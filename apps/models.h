@@ -11,14 +11,23 @@
 namespace laclip {
 
 DType parse_precision(const std::string& name);  // fp32 or bf16
+Device parse_device(const std::string& name);    // auto, cpu or cuda; Error if it is not there
 
 // A LLaMA and its tokenizer; Error if their vocabularies do not belong together.
 struct LlamaAndTokenizer {
   std::unique_ptr<Llama> model;
   std::unique_ptr<Tokenizer> tokenizer;
+
+  std::vector<bool> end_tokens() const;  // [V]: that end a text, by tokenizer or model
 };
 LlamaAndTokenizer open_llama(const std::string& model, const std::string& tokenizer,
                              const std::string& precision);
+
+// Fingerprints, by which a resumed job knows its model: of some bytes from the start, the middle
+// and the end of each weight (another model differs in them; all of a large one would take a
+// minute), and of a whole file.
+uint64_t digest_of(const ParameterSet& parameters);
+uint64_t digest_of(const fs::path& file);
 
 // A vocabulary of CLIP's kind; Error for any other.
 std::unique_ptr<ClipTokenizer> open_clip_tokenizer(const std::string& path);

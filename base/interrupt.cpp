@@ -1,25 +1,36 @@
 #include "base/interrupt.h"
 
-#include <csignal>
-#include <initializer_list>
-
 namespace laclip {
 namespace {
-volatile std::sig_atomic_t signals = 0;
+
+constexpr int kSignals[] = {SIGINT, SIGTERM, SIGUSR1};
+volatile std::sig_atomic_t asked = 0, control_c = 0;
 
 void on_signal(int signal) {
-  if (signals > 0) {
-    std::signal(signal, SIG_DFL);
-    std::raise(signal);
+  asked = 1;
+  if (signal != SIGINT) return;
+  if (control_c) {
+    std::signal(SIGINT, SIG_DFL);
+    std::raise(SIGINT);  // delivered when this handler returns
   }
-  signals = 1;
+  control_c = 1;
 }
+
 }  // namespace
 
-void catch_interrupts() {
-  for (int signal : {SIGINT, SIGTERM, SIGUSR1}) std::signal(signal, on_signal);
+CatchInterrupts::CatchInterrupts() {
+  asked = 0;
+  control_c = 0;
+  struct sigaction action {};
+  action.sa_handler = on_signal;
+  action.sa_flags = SA_RESTART;
+  for (int i = 0; i < 3; ++i) sigaction(kSignals[i], &action, &before_[i]);
 }
 
-bool interrupted() { return signals > 0; }
+CatchInterrupts::~CatchInterrupts() {
+  for (int i = 0; i < 3; ++i) sigaction(kSignals[i], &before_[i], nullptr);
+}
+
+bool interrupted() { return asked != 0; }
 
 }  // namespace laclip

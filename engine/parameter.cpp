@@ -118,6 +118,25 @@ void ParameterSet::assign(const Parameter& parameter, const Tensor& from) {
   }
 }
 
+void ParameterSet::assign_or_refer(const Parameter& parameter, const Tensor& from) {
+  const bool joined = std::find(joined_.begin(), joined_.end(), &parameter) != joined_.end();
+  const bool fits = parameter.value.dtype == from.dtype &&
+                    parameter.shape.elements() == from.elements() &&
+                    reinterpret_cast<uintptr_t>(from.data) % size_t(size_of(from.dtype)) == 0;
+  if (joined || parameter.gradient || !fits) return assign(parameter, from);
+  for (Parameter& p : parameters_) {
+    if (&p != &parameter) continue;
+    if (p.master) p.master.data = from.data;
+    p.value.data = from.data;
+  }
+}
+
+Tensor ParameterSet::beside_master(const Tensor& flat, const Parameter& p) const {
+  Tensor part = p.master;
+  part.data = flat.as<float>() + (p.master.as<float>() - masters_.as<float>());
+  return part;
+}
+
 Tensor ParameterSet::joined(std::initializer_list<const Parameter*> parameters, Shape shape) {
   const Tensor first = (*parameters.begin())->value;
   const auto* end = static_cast<const std::byte*>(first.data);
@@ -127,6 +146,7 @@ Tensor ParameterSet::joined(std::initializer_list<const Parameter*> parameters, 
           "no multiple of {} elements",
           p->name, kElementAlignment);
     end += p->value.bytes();
+    joined_.push_back(p);
   }
   Tensor all = first;
   all.shape = shape;

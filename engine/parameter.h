@@ -68,9 +68,14 @@ class ParameterSet {
   // of elements differs.
   void assign(const Parameter& parameter, const Tensor& from);
 
+  // assign() for weights in a mapped file, which must outlive the set: without training the
+  // parameter reads `from` where it lies, if type and alignment allow it and the parameter is not
+  // joined to others; its own memory stays untouched and so costs nothing.
+  void assign_or_refer(const Parameter& parameter, const Tensor& from);
+
   // Parameters declared one after the other, seen as one matrix [shape] (query, key and value
   // weights as one product).
-  static Tensor joined(std::initializer_list<const Parameter*> parameters, Shape shape);
+  Tensor joined(std::initializer_list<const Parameter*> parameters, Shape shape);
 
   void initialize(uint64_t seed);  // draws all parameters
   void refresh_values(Stream&);    // value = master in the compute type
@@ -86,11 +91,17 @@ class ParameterSet {
   Tensor gradients() const { return gradients_; }
   Tensor first_moments() const { return first_moments_; }
   Tensor second_moments() const { return second_moments_; }
+  Tensor first_moment(const Parameter& p) const { return beside_master(first_moments_, p); }
+  Tensor second_moment(const Parameter& p) const { return beside_master(second_moments_, p); }
   Tensor values() const { return values_; }
   int64_t decayed() const { return decayed_; }
 
  private:
+  // The part of a flat array that belongs to a parameter.
+  Tensor beside_master(const Tensor& flat, const Parameter& p) const;
+
   std::deque<Parameter> parameters_;
+  std::vector<const Parameter*> joined_;
   Buffer weights_, compute_weights_, gradient_memory_, moments_;
   Tensor masters_, gradients_, first_moments_, second_moments_, values_;
   int64_t decayed_ = 0;

@@ -7,7 +7,7 @@
 
 namespace laclip {
 
-Clip::Clip(ClipConfig config, DType dtype, Training training, uint64_t seed)
+Clip::Clip(ClipConfig config, DType dtype, Training training, std::optional<uint64_t> seed)
     : config_(std::move(config)), dtype_(dtype) {
   visual_ = Vit::declare(parameters_, config_);
   text_ = TextTransformer::declare(parameters_, config_);
@@ -15,7 +15,7 @@ Clip::Clip(ClipConfig config, DType dtype, Training training, uint64_t seed)
       json_field<float>(config_.json, "init_logit_scale", "config", float(std::log(1 / 0.07)));
   logit_scale_ = &parameters_.add("logit_scale", {}, Decay::no, Constant{start}, true);
   parameters_.allocate(dtype, training);
-  parameters_.initialize(seed);
+  if (seed) parameters_.initialize(*seed);
 }
 
 void Clip::encode_images(Step& step, In images, Out features, SavedImages* saved) const {

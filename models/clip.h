@@ -8,6 +8,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 
 #include "kernels/ops/l2_normalize.h"
 #include "models/text_transformer.h"
@@ -17,7 +18,8 @@ namespace laclip {
 
 class Clip {
  public:
-  Clip(ClipConfig config, DType dtype, Training training, uint64_t seed);
+  // Weights are drawn by `seed`; without one they are zero until they are loaded.
+  Clip(ClipConfig config, DType dtype, Training training, std::optional<uint64_t> seed);
   Clip(const Clip&) = delete;
 
   struct SavedFeature {

@@ -65,7 +65,8 @@ std::unique_ptr<Clip> load_clip(const fs::path& folder, DType dtype) {
         folder.string(), kModel, kConfig);
   check(fs::exists(folder / kConfig), "{}: {} is missing in this checkpoint", folder.string(),
         kConfig);
-  auto model = std::make_unique<Clip>(load_clip_config(folder.string()), dtype, Training::no, 0);
+  auto model =
+      std::make_unique<Clip>(load_clip_config(folder.string()), dtype, Training::no, std::nullopt);
   load_clip_weights(*model, folder);
   return model;
 }
@@ -76,16 +77,10 @@ void save_checkpoint(const Clip& model, const fs::path& folder, const Json& stat
   make_folders(temporary);
   std::vector<NamedTensor> weights, moments;
   const ParameterSet& parameters = model.parameters();
-  auto moment = [&](const Tensor& all, const Parameter& p) {
-    const auto offset = static_cast<const float*>(p.master.data) - parameters.masters().as<float>();
-    Tensor part = p.master;
-    part.data = all.as<float>() + offset;
-    return part;
-  };
   for (const Parameter& p : parameters.list()) {
     weights.push_back({p.name, p.master});
-    moments.push_back({"m." + p.name, moment(parameters.first_moments(), p)});
-    moments.push_back({"v." + p.name, moment(parameters.second_moments(), p)});
+    moments.push_back({"m." + p.name, parameters.first_moment(p)});
+    moments.push_back({"v." + p.name, parameters.second_moment(p)});
   }
   const PixelScale& pixels = model.config().pixels;
   const Json config = {{"model_cfg", model.config().json},
@@ -98,11 +93,23 @@ void save_checkpoint(const Clip& model, const fs::path& folder, const Json& stat
   write_safetensors(temporary / kMoments, moments);
   write_atomically(temporary / kConfig, config.dump(2) + "\n");
   write_atomically(temporary / kState, state.dump(2) + "\n");
-  fs::remove_all(folder);
+  // A folder cannot be renamed onto another, so an old one goes aside first, whole.
+  const fs::path old = folder.string() + ".old.tmp";
+  fs::remove_all(old);
   std::error_code error;
-  fs::rename(temporary, folder, error);
+  if (fs::exists(folder)) fs::rename(folder, old, error);
+  if (!error) fs::rename(temporary, folder, error);
   check(!error, "{}: cannot move the checkpoint into place: {}", folder.string(), error.message());
+  fs::remove_all(old);
 }
+
+bool is_checkpoint(const fs::path& folder) {
+  for (const char* file : {kModel, kConfig, kMoments, kState})
+    if (!fs::exists(folder / file)) return false;
+  return true;
+}
+
+Json read_training_state(const fs::path& folder) { return read_json(folder / kState); }
 
 Json load_checkpoint(Clip& model, const fs::path& folder) {
   check(fs::exists(folder / kState),
@@ -111,17 +118,12 @@ Json load_checkpoint(Clip& model, const fs::path& folder) {
         folder.string());
   load_clip_weights(model, folder / kModel);
   const SafetensorsFile moments(folder / kMoments);
-  ParameterSet& parameters = model.parameters();
+  const ParameterSet& parameters = model.parameters();
   for (const Parameter& p : parameters.list()) {
-    const auto offset = static_cast<const float*>(p.master.data) - parameters.masters().as<float>();
-    for (const auto& [prefix, all] : {std::pair{"m.", parameters.first_moments()},
-                                      std::pair{"v.", parameters.second_moments()}}) {
-      Tensor part = p.master;
-      part.data = all.as<float>() + offset;
-      copy_to_f32(part, moments.tensor(prefix + p.name));
-    }
+    copy_to_f32(parameters.first_moment(p), moments.tensor("m." + p.name));
+    copy_to_f32(parameters.second_moment(p), moments.tensor("v." + p.name));
   }
-  return read_json(folder / kState);
+  return read_training_state(folder);
 }
 
 }  // namespace laclip

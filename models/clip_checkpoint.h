@@ -6,6 +6,7 @@
 //   training_state.json           step and whatever the trainer notes
 //
 // A checkpoint is written under a temporary name and renamed: it is there as a whole or not at all.
+// What ends in .tmp is left over from a write that was killed.
 #pragma once
 
 #include <memory>
@@ -23,6 +24,9 @@ void load_clip_weights(Clip& model, const fs::path& path);
 std::unique_ptr<Clip> load_clip(const fs::path& folder, DType dtype);
 
 void save_checkpoint(const Clip& model, const fs::path& folder, const Json& state);
+// Whether all files are there that load_checkpoint() reads.
+bool is_checkpoint(const fs::path& folder);
+Json read_training_state(const fs::path& folder);
 // Weights and moments; returns the state.
 Json load_checkpoint(Clip& model, const fs::path& folder);
 

@@ -3,6 +3,9 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cmath>
+#include <optional>
+#include <string>
 
 #include "base/check.h"
 #include "models/presets.h"
@@ -19,22 +22,42 @@ void check_keys(const Json& json, const std::vector<std::string>& known, const s
   }
 }
 
+// A size: a whole number from `least` on. The bound keeps products of sizes inside 64 bits.
+int64_t size_field(const Json& json, const char* name, const std::string& place,
+                   std::optional<int64_t> fallback = std::nullopt, int64_t least = 1) {
+  constexpr int64_t kMost = 1 << 20;
+  const auto size = fallback ? json_field<int64_t>(json, name, place, *fallback)
+                             : json_field<int64_t>(json, name, place);
+  const bool whole = !json.contains(name) || json[name].is_null() || json[name].is_number_integer();
+  check(whole && size >= least && size <= kMost,
+        "{}: field '{}' is {}; a whole number from {} to {} is needed", place, name,
+        json.contains(name) ? json[name].dump() : std::to_string(size), least, kMost);
+  return size;
+}
+
+double positive_field(const Json& json, const char* name, const std::string& place,
+                      double fallback) {
+  const auto value = json_field<double>(json, name, place, fallback);
+  check(value > 0 && std::isfinite(value), "{}: field '{}' is {}; it must be greater than 0", place,
+        name, value);
+  return value;
+}
+
 TowerConfig parse_tower(const Json& json, bool quick_gelu, int64_t heads,
                         const std::string& place) {
   TowerConfig tower;
-  tower.width = json_field<int64_t>(json, "width", place);
-  tower.layers = json_field<int64_t>(json, "layers", place);
-  tower.heads = json_field<int64_t>(json, "heads", place, heads);
-  tower.mlp_width =
-      int64_t(json_field<double>(json, "mlp_ratio", place, 4.0) * double(tower.width));
-  tower.eps = json_field<float>(json, "eps", place, 1e-5f);
+  tower.width = size_field(json, "width", place);
+  tower.layers = size_field(json, "layers", place);
+  tower.heads = size_field(json, "heads", place, heads);
+  tower.mlp_width = int64_t(positive_field(json, "mlp_ratio", place, 4.0) * double(tower.width));
+  tower.eps = float(positive_field(json, "eps", place, 1e-5));
   tower.qk_norm = json_field<bool>(json, "qk_norm", place, false);
   tower.activation = json_field<bool>(json, "quick_gelu", place, quick_gelu)
                          ? Activation::quick_gelu
                          : Activation::gelu;
-  check(tower.width > 0 && tower.layers > 0 && tower.heads > 0 && tower.width % tower.heads == 0,
-        "{}: width {} with {} heads and {} layers is not possible", place, tower.width, tower.heads,
-        tower.layers);
+  check(tower.width % tower.heads == 0, "{}: a width of {} cannot be divided among {} heads", place,
+        tower.width, tower.heads);
+  check(tower.mlp_width > 0, "{}: field 'mlp_ratio' makes an MLP of no width", place);
   return tower;
 }
 
@@ -74,29 +97,27 @@ ClipConfig parse_clip_config(const Json& whole, const std::string& place) {
   check(form == "open_clip" || form == "laclip", "{}: form '{}' is neither open_clip nor laclip",
         place, form);
   c.form = form == "laclip" ? ClipConfig::Form::laclip : ClipConfig::Form::open_clip;
-  c.embed = json_field<int64_t>(json, "embed_dim", place);
+  c.embed = size_field(json, "embed_dim", place);
   const bool quick = json_field<bool>(json, "quick_gelu", place, false);
-  const auto head_width = json_field<int64_t>(vision, "head_width", vision_place, 64);
-  const auto width = json_field<int64_t>(vision, "width", vision_place);
+  const int64_t head_width = size_field(vision, "head_width", vision_place, 64),
+                width = size_field(vision, "width", vision_place);
   c.vision = parse_tower(vision, quick, width / head_width, vision_place);
-  c.image_size = json_field<int64_t>(vision, "image_size", vision_place, 224);
-  c.patch = json_field<int64_t>(vision, "patch_size", vision_place);
-  check(c.patch > 0 && c.image_size % c.patch == 0,
-        "{}: an image of {} cannot be cut into patches "
-        "of {}",
+  c.image_size = size_field(vision, "image_size", vision_place, 224);
+  c.patch = size_field(vision, "patch_size", vision_place);
+  check(c.image_size % c.patch == 0, "{}: an image of {} cannot be cut into patches of {}",
         vision_place, c.image_size, c.patch);
   c.text = parse_tower(text, quick, 8, text_place);
-  c.context_length = json_field<int64_t>(text, "context_length", text_place, 77);
-  c.vocabulary = json_field<int64_t>(text, "vocab_size", text_place, 49408);
-  check(c.embed > 0 && c.context_length > 2 && c.vocabulary > 2,
-        "{}: embed_dim {}, context_length {} "
-        "and vocab_size {} are not possible",
-        place, c.embed, c.context_length, c.vocabulary);
+  // Start, a token and end; start, end and a byte.
+  c.context_length = size_field(text, "context_length", text_place, 77, 3);
+  c.vocabulary = size_field(text, "vocab_size", text_place, 49408, 3);
 
   const Json preprocess = wrapped ? whole.value("preprocess_cfg", Json::object())
                                   : json.value("preprocess", Json::object());
   c.pixels.mean = channels(preprocess, "mean", {0.48145466f, 0.4578275f, 0.40821073f}, place);
   c.pixels.std = channels(preprocess, "std", {0.26862954f, 0.26130258f, 0.27577711f}, place);
+  for (float deviation : c.pixels.std)
+    check(deviation > 0, "{}: the preprocessing divides by std {}, which must be greater than 0",
+          place, deviation);
   c.interpolation = json_field<std::string>(preprocess, "interpolation", place, "bicubic");
   check(c.interpolation == "bicubic" || c.interpolation == "bilinear",
         "{}: interpolation '{}' is neither bicubic nor bilinear", place, c.interpolation);

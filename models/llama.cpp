@@ -22,10 +22,6 @@ struct RowTensors {
 
 namespace {
 
-Tensor ints(const std::vector<int32_t>& list) {
-  return tensor_of(list.data(), {int64_t(list.size())});
-}
-
 double scaled_frequency(double frequency, const RopeScaling& scaling) {
   using Kind = RopeScaling::Kind;
   if (scaling.kind == Kind::plain) return frequency;
@@ -123,16 +119,17 @@ Llama::Llama(LlamaConfig config, DType dtype)
 
   parameters_->allocate(dtype, Training::no);
   for (Layer& layer : layers_) {
-    layer.qkv = ParameterSet::joined({layer.q, layer.k, layer.v}, {config.qkv_width(), C});
-    layer.gate_up = ParameterSet::joined({layer.gate, layer.up}, {2 * F, C});
+    layer.qkv = parameters_->joined({layer.q, layer.k, layer.v}, {config.qkv_width(), C});
+    layer.gate_up = parameters_->joined({layer.gate, layer.up}, {2 * F, C});
   }
 }
 
 void Llama::forward(Step& step, const LlamaRows& rows, const KvPool& pool, Out logits) const {
   const ArenaScope scope(step.arena);
-  const RowTensors at{ints(rows.ids),          ints(rows.positions),    ints(rows.where),
-                      ints(rows.prefix_begin), ints(rows.prefix_count), ints(rows.own_begin),
-                      ints(rows.own_count),    ints(rows.wanted)};
+  const RowTensors at{tensor_of(rows.ids),          tensor_of(rows.positions),
+                      tensor_of(rows.where),        tensor_of(rows.prefix_begin),
+                      tensor_of(rows.prefix_count), tensor_of(rows.own_begin),
+                      tensor_of(rows.own_count),    tensor_of(rows.wanted)};
   const int64_t N = rows.count(), C = config_.width;
   const Tensor x = step.tensor({N, C});
   embedding_forward(step.stream, x, tokens_->value, none, at.ids, none);

@@ -51,6 +51,9 @@ class Llama {
   Llama(LlamaConfig config, DType dtype);  // weights are zero until they are assigned
   Llama(const Llama&) = delete;
 
+  // What weights are referred to in: kept as long as the model.
+  void keep(std::shared_ptr<const void> files) { files_ = std::move(files); }
+
   // logits[wanted V], fp32
   void forward(Step& step, const LlamaRows& rows, const KvPool& pool, Out logits) const;
 
@@ -59,6 +62,7 @@ class Llama {
 
   const LlamaConfig& config() const { return config_; }
   DType dtype() const { return dtype_; }
+  const ParameterSet& parameters() const { return *parameters_; }
   ParameterSet& parameters() { return *parameters_; }
 
  private:
@@ -74,6 +78,7 @@ class Llama {
   std::unique_ptr<ParameterSet> parameters_;
   const Parameter *tokens_, *final_norm_, *head_;
   std::vector<Layer> layers_;
+  std::shared_ptr<const void> files_;
   Buffer rope_table_;  // [max_length D]: cosines, then sines
 };
 

@@ -51,11 +51,10 @@ LlamaConfig parse_llama_config(const Json& json, const std::string& place) {
   c.max_length = json_field<int64_t>(json, "max_position_embeddings", place, 2048);
   c.eps = json_field<float>(json, "rms_norm_eps", place, 1e-6f);
   c.tied = json_field<bool>(json, "tie_word_embeddings", place, false);
-  c.begin_token = json_field<int32_t>(json, "bos_token_id", place, 1);
-  if (json.contains("eos_token_id") && json["eos_token_id"].is_array())
-    c.end_token = json["eos_token_id"].at(0).get<int32_t>();
+  if (json.contains("eos_token_id") && json["eos_token_id"].is_number())
+    c.end_tokens = {json_field<int32_t>(json, "eos_token_id", place)};
   else
-    c.end_token = json_field<int32_t>(json, "eos_token_id", place, 2);
+    c.end_tokens = json_field<std::vector<int32_t>>(json, "eos_token_id", place, {});
   // Newer files keep the rotary embedding under rope_parameters.
   const char* rope = json.contains("rope_parameters") ? "rope_parameters" : "rope_scaling";
   c.rope_theta = json_field<double>(json, "rope_theta", place, 10000.0);

@@ -2,8 +2,8 @@
 // Hugging Face folder. A field that would change the computation and is not supported is an Error.
 #pragma once
 
-#include <optional>
 #include <string>
+#include <vector>
 
 #include "base/json.h"
 
@@ -22,8 +22,8 @@ struct LlamaConfig {
   float eps = 1e-5f;  // of the RMS norms
   double rope_theta = 10000;
   RopeScaling rope_scaling;
-  bool tied = false;  // the output matrix is the token embedding
-  int32_t begin_token = 1, end_token = 2;
+  bool tied = false;                // the output matrix is the token embedding
+  std::vector<int32_t> end_tokens;  // that end a text, beside the tokenizer's own
 
   int64_t qkv_width() const { return (heads + 2 * key_heads) * head_size; }
   void check_sizes(const std::string& place) const;  // Error for zero or indivisible sizes

@@ -20,25 +20,39 @@ void check_finite(const Tensor& tensor, const std::string& name, const fs::path&
         path.string(), name);
 }
 
+// A tensor that the model does not know (a bias, an adapter) would change what it computes.
+void check_extra(const WeightFiles& files, Llama& model, const fs::path& path) {
+  for (const std::string& name : files.names()) {
+    const bool harmless = name.ends_with("rotary_emb.inv_freq") ||  // follows from the config
+                          (name == "lm_head.weight" && model.config().tied);
+    check(harmless || model.parameters().find(name),
+          "{}: tensor '{}' has no place in the LLaMA that config.json describes; biases and "
+          "adapters are not supported, merge an adapter into its model first",
+          path.string(), name);
+  }
+}
+
 std::unique_ptr<Llama> load_folder(const fs::path& path, DType dtype) {
   const fs::path config_file = path / "config.json";
   check(fs::exists(config_file),
         "{}: config.json is missing in this folder; a Hugging Face LLaMA "
         "folder is needed",
         path.string());
-  const WeightFiles weights(path);
+  const auto files = std::make_shared<const WeightFiles>(path);
   auto model =
       std::make_unique<Llama>(parse_llama_config(read_json(config_file), config_file.string()),
                               dtype);
+  check_extra(*files, *model, path);
   for (const Parameter& parameter : model->parameters().list()) {
-    check(weights.contains(parameter.name), "{}: tensor '{}' is missing", path.string(),
+    check(files->contains(parameter.name), "{}: tensor '{}' is missing", path.string(),
           parameter.name);
-    const Tensor tensor = weights.tensor(parameter.name);
+    const Tensor tensor = files->tensor(parameter.name);
     check(tensor.shape == parameter.shape, "{}: tensor '{}' is {}, but config.json makes it {}",
           path.string(), parameter.name, tensor.shape.text(), parameter.shape.text());
     check_finite(tensor, parameter.name, path);
-    model->parameters().assign(parameter, tensor);
+    model->parameters().assign_or_refer(parameter, tensor);
   }
+  model->keep(files);
   return model;
 }
 
@@ -139,11 +153,12 @@ class Llama2cFile {
           rotated = halves_from_pairs(tensor.as<float>(), rotated_heads, c.head_size, C);
           tensor = tensor_of(rotated.data(), shape);
         }
-        model.parameters().assign(*model.parameters().find(full), tensor);
+        // q and k are joined, so rotated rows are copied here.
+        model.parameters().assign_or_refer(*model.parameters().find(full), tensor);
       }
     };
     auto single = [&](const std::string& name, Shape shape) {
-      model.parameters().assign(*model.parameters().find(name), reader.next(shape, name));
+      model.parameters().assign_or_refer(*model.parameters().find(name), reader.next(shape, name));
     };
     auto matrices = [&] {
       each_layer("self_attn.q_proj", {q, C}, c.heads);
@@ -190,9 +205,10 @@ std::unique_ptr<Llama> load_llama(const fs::path& path, DType dtype) {
   if (fs::is_directory(path)) return load_folder(path, dtype);
   check(path.extension() != ".safetensors",
         "{}: give the folder of this file, with its config.json", path.string());
-  Llama2cFile file(path);
-  auto model = std::make_unique<Llama>(file.config, dtype);
-  file.assign_to(*model);
+  const auto file = std::make_shared<Llama2cFile>(path);
+  auto model = std::make_unique<Llama>(file->config, dtype);
+  file->assign_to(*model);
+  model->keep(file);
   return model;
 }
 

@@ -6,11 +6,6 @@
 #include "kernels/ops/token_ops.h"
 
 namespace laclip {
-namespace {
-Tensor ints(const std::vector<int32_t>& list) {
-  return tensor_of(list.data(), {int64_t(list.size())});
-}
-}  // namespace
 
 void TextBatch::add(const std::vector<int32_t>& caption) {
   check(!caption.empty(), "a caption without tokens; even an empty one has start and end");
@@ -44,17 +39,17 @@ void TextTransformer::forward(Step& step, const TextBatch& batch, Out features,
   Saved s;
   s.batch = &batch;
   const Tensor x = step.tensor({N, C});
-  embedding_forward(step.stream, x, tokens->value, places->value, ints(batch.ids),
-                    ints(batch.positions));
+  embedding_forward(step.stream, x, tokens->value, places->value, tensor_of(batch.ids),
+                    tensor_of(batch.positions));
   Tensor y;
   if (saved) {
-    s.transformer = transformer.forward(step, x, ints(batch.offsets));
+    s.transformer = transformer.forward(step, x, tensor_of(batch.offsets));
     y = s.transformer.y;
   } else {
-    y = transformer.infer(step, x, ints(batch.offsets));
+    y = transformer.infer(step, x, tensor_of(batch.offsets));
   }
   s.picked = step.tensor({B, C});
-  gather_rows_forward(step.stream, s.picked, y, ints(batch.ends));
+  gather_rows_forward(step.stream, s.picked, y, tensor_of(batch.ends));
   s.normed = step.tensor({B, C});
   s.ln_final = ln_final.forward(step, s.picked, s.normed);
   proj.forward(step, s.normed, features);
@@ -69,10 +64,10 @@ void TextTransformer::backward(Step& step, const Saved& s, In dfeatures) const {
   proj.backward(step, dfeatures, s.normed, dnormed);
   ln_final.backward(step, s.ln_final, dnormed, s.picked, dpicked);
   const Tensor dy = step.tensor(rows), dx = step.tensor(rows);
-  gather_rows_backward(step.stream, dy, dpicked, ints(batch.ends));
+  gather_rows_backward(step.stream, dy, dpicked, tensor_of(batch.ends));
   transformer.backward(step, s.transformer, dy, dx);
-  embedding_backward(step.stream, tokens->gradient, places->gradient, dx, ints(batch.ids),
-                     ints(batch.positions));
+  embedding_backward(step.stream, tokens->gradient, places->gradient, dx, tensor_of(batch.ids),
+                     tensor_of(batch.positions));
 }
 
 }  // namespace laclip

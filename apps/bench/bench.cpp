@@ -19,7 +19,7 @@ namespace laclip {
 namespace {
 
 struct BenchOptions {
-  std::string what = "all", model = "ViT-B-32", precision = "fp32", output;
+  std::string what = "all", model = "ViT-B-32", precision = "fp32", device = "auto", output;
   int batch_size = 32, repeats = 5, slots = 64, text_length = 22;
   bool profile = false;
 };
@@ -105,35 +105,30 @@ Json bench_decode(const BenchOptions& o) {
   c.max_length = 2048;
   Llama model(c, DType::bf16);
   model.parameters().initialize(0);
-  constexpr int kPrefix = 130, kQuery = 20, kNew = 16;
-  GeneratorOptions options;
-  options.slots = o.slots;
-  options.max_rows = std::max(512, o.slots);
-  options.max_own_tokens = kQuery + kNew + 1;
-  options.max_prefix_tokens = kPrefix;
-  options.max_new_tokens = kNew;
-  options.temperature = 0.9f;
-  options.top_p = 0.95f;
-  LlamaGenerator generator(model, options);
+  constexpr int kPrefix = 130, kQuery = 20, kFew = 4, kMany = 16;  // tokens
   std::vector<int32_t> prefix(kPrefix), query(kQuery);
   Random random(0, RandomUse::test);
   for (int32_t& id : prefix) id = int32_t(random.below(32000));
   for (int32_t& id : query) id = int32_t(random.below(32000));
-
-  const int64_t rows = o.slots;
-  const Timer prefill_timer;
-  const int number = generator.add_prefix(prefix);
-  const double prefill = prefill_timer.seconds();
-  // The first forward calls take the queries; the rest decode one token of each slot. A run of kNew
-  // + 8 more tokens is compared with one of 8, so that the difference is decoding alone.
+  std::vector<double> prefill;
+  // The first forward calls take the queries; the rest decode one token of each slot. A run of
+  // kMany new tokens is compared with one of kFew, so that the difference is decoding alone.
   auto timed = [&](int new_tokens) {
-    GeneratorOptions timed_options = options;
-    timed_options.max_new_tokens = new_tokens;
-    LlamaGenerator timed_generator(model, timed_options);
-    const int shared = timed_generator.add_prefix(prefix);
+    GeneratorOptions options;
+    options.slots = o.slots;
+    options.max_rows = std::max(512, o.slots);
+    options.max_own_tokens = kQuery + kMany;
+    options.max_prefix_tokens = kPrefix;
+    options.max_new_tokens = new_tokens;
+    options.temperature = 0.9f;
+    options.top_p = 0.95f;
+    LlamaGenerator generator(model, options);
+    Timer timer;
+    const int shared = generator.add_prefix(prefix);
+    prefill.push_back(timer.seconds());
     int given = 0;
-    const Timer timer;
-    timed_generator.run(
+    timer.restart();
+    generator.run(
         [&]() -> std::optional<GenerationRequest> {
           if (given == o.slots) return std::nullopt;
           return GenerationRequest{uint64_t(given++), shared, query};
@@ -141,24 +136,25 @@ Json bench_decode(const BenchOptions& o) {
         [](Generation) { return true; });
     return timer.seconds();
   };
-  generator.drop_prefix(number);
   std::vector<double> seconds;
   for (int i = 0; i < std::max(1, o.repeats / 2); ++i) {
-    const double few = timed(4);
-    seconds.push_back((timed(kNew) - few) / (kNew - 4));
+    const double few = timed(kFew);
+    seconds.push_back((timed(kMany) - few) / (kMany - kFew));
   }
+  const int64_t rows = o.slots;
   const double step = median(seconds), C = double(c.width);
   const double matrices =
       double(c.layers) * (C * double(c.qkv_width()) + C * C + 3 * C * double(c.mlp_width)) +
       C * double(c.vocabulary);
-  const double attention = double(c.layers) * 2 * C * (kPrefix + kQuery + kNew / 2.0);
+  const double attention = double(c.layers) * 2 * C * (kPrefix + kQuery + (kFew + kMany) / 2.0);
   const double flops = 2 * double(rows) * (matrices + attention);
   const double peak = peak_gflops(DType::bf16), rate = flops / step / 1e9;
   log_info(
       "LLaMA 1.1B shape, bf16, {} slots, prefix {}: {:.0f} ms a decode step, {:.0f} tokens/s, "
       "{:.0f} GFLOP/s = "
       "{:.0f} % of {:.0f}; prefix in {:.2f} s",
-      rows, kPrefix, 1e3 * step, double(rows) / step, rate, 100 * rate / peak, peak, prefill);
+      rows, kPrefix, 1e3 * step, double(rows) / step, rate, 100 * rate / peak, peak,
+      median(prefill));
   return {{"bench", "llama_decode"},
           {"slots", rows},
           {"prefix", kPrefix},
@@ -170,6 +166,7 @@ Json bench_decode(const BenchOptions& o) {
 }
 
 void bench(const BenchOptions& o) {
+  parse_device(o.device);
   Json rows = Json::array();
   if (o.what == "all" || o.what == "ceilings") {
     rows.push_back({{"bench", "ceilings"},
@@ -197,6 +194,7 @@ void add_bench_command(CLI::App& root) {
   command->add_option("--model", o->model, "CLIP of the training step");
   command->add_option("--precision", o->precision, "of the training step")
       ->check(CLI::IsMember({"fp32", "bf16"}));
+  add_device_option(*command, o->device);
   command->add_option("-b,--batch-size", o->batch_size, "of the training step")
       ->check(CLI::PositiveNumber);
   command->add_option("--text-length", o->text_length, "tokens of a caption")

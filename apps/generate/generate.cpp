@@ -13,7 +13,7 @@ namespace laclip {
 namespace {
 
 struct GenerateOptions {
-  std::string model, tokenizer, prompt, prompts, logits, precision = "fp32";
+  std::string model, tokenizer, prompt, prompts, logits, precision = "fp32", device = "auto";
   float temperature = 0, top_p = 1;
   int max_new_tokens = 64, slots = 64;
   uint64_t seed = 0;
@@ -48,6 +48,7 @@ void generate(const GenerateOptions& o) {
     }
     check(!prompts.empty(), "{}: no prompts in it", o.prompts);
   }
+  parse_device(o.device);
   const LlamaAndTokenizer llama = open_llama(o.model, o.tokenizer, o.precision);
   const auto& model = llama.model;
   const auto& tokenizer = llama.tokenizer;
@@ -58,7 +59,7 @@ void generate(const GenerateOptions& o) {
     longest = std::max(longest, ids.back().size());
   }
   const int64_t needed = int64_t(longest) + o.max_new_tokens;
-  check(needed + 1 <= model->config().max_length,
+  check(needed <= model->config().max_length,
         "{} prompt tokens and {} new ones are more than the {} "
         "positions of the model; use a smaller --max-new-tokens",
         longest, o.max_new_tokens, model->config().max_length);
@@ -67,13 +68,12 @@ void generate(const GenerateOptions& o) {
   options.slots = std::min(o.slots, int(prompts.size()));
   options.max_rows = std::max(options.slots, 512);
   options.max_own_tokens = int(needed);
-  options.max_prefix_tokens = 1;
+  options.max_prefix_tokens = 0;
   options.max_new_tokens = o.max_new_tokens;
   options.temperature = o.temperature;
   options.top_p = o.top_p;
   options.seed = o.seed;
-  options.stop_tokens.assign(size_t(model->config().vocabulary), false);
-  if (const auto end = tokenizer->end_token()) options.stop_tokens[size_t(*end)] = true;
+  options.stop_tokens = llama.end_tokens();
   LlamaGenerator generator(*model, options);
   if (!o.logits.empty()) write_logits(generator, ids[0], o.logits);
 
@@ -108,13 +108,14 @@ void add_generate_command(CLI::App& root) {
                       "file with one JSON string a line; prints one a line");
   command->add_option("--temperature", o->temperature, "0 = the likeliest token")
       ->check(CLI::NonNegativeNumber);
-  command->add_option("--top-p", o->top_p, "nucleus")->check(CLI::Range(0.0, 1.0));
+  command->add_option("--top-p", o->top_p, "nucleus")->check(CLI::Range(1e-6, 1.0));
   command->add_option("-n,--max-new-tokens", o->max_new_tokens, "tokens at most")
       ->check(CLI::PositiveNumber);
   command->add_option("--slots", o->slots, "texts at once")->check(CLI::PositiveNumber);
   command->add_option("--seed", o->seed, "of the sampling");
   command->add_option("--precision", o->precision, "fp32 or bf16")
       ->check(CLI::IsMember({"fp32", "bf16"}));
+  add_device_option(*command, o->device);
   command->add_option("--logits", o->logits,
                       "write the logits at the first prompt's positions, float32 [T V]");
   command->callback([o] { generate(*o); });

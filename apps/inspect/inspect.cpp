@@ -3,6 +3,7 @@
 
 #include <map>
 #include <memory>
+#include <span>
 
 #include "apps/command.h"
 #include "base/check.h"
@@ -13,6 +14,7 @@
 #include "data/sample_source.h"
 #include "data/tar_index.h"
 #include "engine/safetensors.h"
+#include "models/clip_checkpoint.h"
 #include "models/llama_import.h"
 #include "tokenizer/tokenizer.h"
 
@@ -74,7 +76,7 @@ Json inspect_shard(const fs::path& path) {
           {"fault", index.fault}};
 }
 
-Json inspect_image(const fs::path& path, const std::vector<std::byte>& bytes,
+Json inspect_image(const fs::path& path, std::span<const std::byte> bytes,
                    const InspectOptions& o) {
   Json json = {{"kind", "image"}, {"sound", true}};
   try {
@@ -95,40 +97,65 @@ Json inspect_image(const fs::path& path, const std::vector<std::byte>& bytes,
   return json;
 }
 
-Json inspect_file(const fs::path& path, const InspectOptions& o) {
-  if (fs::is_directory(path)) {
-    const auto model = load_llama(path, DType::bf16);
-    return {{"kind", "llama"},
-            {"sound", true},
-            {"layers", model->config().layers},
-            {"width", model->config().width},
-            {"vocabulary", model->config().vocabulary},
-            {"parameters", model->parameters().elements()}};
-  }
-  const auto bytes = read_bytes(path);
-  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-  if (path.extension() == ".safetensors") return inspect_weights(path);
-  if (path.extension() == ".tar" || (text.size() > 262 && text.substr(257, 5) == "ustar"))
-    return inspect_shard(path);
-  try {
-    const ImageInfo info = probe_image(bytes);
-    return inspect_image(path, bytes, o);
-  } catch (const ImageError& error) {
-    if (error.fault != ImageFault::unsupported) return inspect_image(path, bytes, o);
-  }
+Json inspect_llama(const fs::path& path, const char* kind, DType type) {
+  const auto model = load_llama(path, type);
+  return {{"kind", kind},
+          {"sound", true},
+          {"layers", model->config().layers},
+          {"width", model->config().width},
+          {"vocabulary", model->config().vocabulary},
+          {"parameters", model->parameters().elements()}};
+}
+
+Json inspect_clip(const fs::path& folder) {
+  const auto model = load_clip(folder, DType::f32);
+  const ClipConfig& config = model->config();
+  Json json = {{"kind", "clip"},
+               {"sound", true},
+               {"form", config.form == ClipConfig::Form::laclip ? "laclip" : "open_clip"},
+               {"parameters", model->parameters().elements()},
+               {"image_size", config.image_size},
+               {"patch_size", config.patch},
+               {"embed_dim", config.embed},
+               {"context_length", config.context_length},
+               {"vocabulary", config.vocabulary}};
+  if (is_checkpoint(folder)) json["step"] = read_training_state(folder).value("step", Json());
+  return json;
+}
+
+Json inspect_folder(const fs::path& path) {
+  const bool clip = fs::exists(path / "open_clip_config.json");
+  check(clip || fs::exists(path / "config.json"),
+        "{}: a folder without config.json (LLaMA) or open_clip_config.json (CLIP)", path.string());
+  return clip ? inspect_clip(path) : inspect_llama(path, "llama", DType::bf16);
+}
+
+Json inspect_tokenizer(const fs::path& path) {
   try {
     const auto tokenizer = load_tokenizer(path);
     return {{"kind", tokenizer->kind()}, {"sound", true}, {"vocabulary", tokenizer->vocabulary()}};
-  } catch (const Error&) {
+  } catch (const std::exception& error) {
+    return {{"kind", "tokenizer"}, {"sound", false}, {"error", error.what()}};
   }
-  if (path.extension() == ".bin") {
-    const auto model = load_llama(path, DType::f32);
-    return {{"kind", "llama2.c"},
-            {"sound", true},
-            {"layers", model->config().layers},
-            {"width", model->config().width},
-            {"vocabulary", model->config().vocabulary},
-            {"parameters", model->parameters().elements()}};
+}
+
+// What a file is, by its name and first bytes: models are too large to be read for that.
+Json inspect_file(const fs::path& path, const InspectOptions& o) {
+  if (fs::is_directory(path)) return inspect_folder(path);
+  const MappedFile file(path);
+  const auto bytes = file.bytes();
+  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  const std::string ending = path.extension().string();
+  if (ending == ".safetensors") return inspect_weights(path);
+  if (ending == ".tar" || (text.size() > 262 && text.substr(257, 5) == "ustar"))
+    return inspect_shard(path);
+  if (ending == ".model" || ending == ".txt" || text.starts_with("\x1f\x8b"))
+    return inspect_tokenizer(path);
+  if (ending == ".bin") {
+    constexpr size_t kLargestTokenizer = 64 << 20;
+    if (bytes.size() <= kLargestTokenizer)
+      if (Json json = inspect_tokenizer(path); json["sound"].get<bool>()) return json;
+    return inspect_llama(path, "llama2.c", DType::f32);
   }
   return inspect_image(path, bytes, o);
 }
@@ -140,7 +167,7 @@ void inspect(const InspectOptions& o) {
     Json row = {{"file", name}};
     try {
       row.update(inspect_file(name, o));
-    } catch (const Error& error) {
+    } catch (const std::exception& error) {
       row.update({{"kind", "unknown"}, {"sound", false}, {"error", error.what()}});
     }
     sound &= row["sound"].get<bool>();

@@ -26,11 +26,13 @@ std::vector<float> ReportModel::images(const std::vector<fs::path>& paths) {
   const int64_t R = model_->config().image_size;
   const auto interpolation = parse_interpolation(model_->config().interpolation);
   std::vector<float> features;
+  FaultReport strict(true);  // a page about images needs all of them
   Progress progress("looking at images", "images", int64_t(paths.size()));
   for (size_t begin = 0; begin < paths.size(); begin += kBlock) {
     const size_t count = std::min(kBlock, paths.size() - begin);
-    const auto pixels = load_images(paths, begin, count, int(R), interpolation, threads_);
-    const auto block = encoder_->encode_images(tensor_of(pixels.data(), {int64_t(count), R, R, 3}));
+    const auto loaded = load_images(paths, begin, count, int(R), interpolation, threads_, strict);
+    const auto block =
+        encoder_->encode_images(tensor_of(loaded.pixels.data(), {int64_t(count), R, R, 3}));
     features.insert(features.end(), block.begin(), block.end());
     progress.update(int64_t(begin + count));
   }

@@ -34,6 +34,7 @@ struct RewriteOptions {
 
 class RewriteJob {
  public:
+  // Everything is opened and checked before the log: what cannot work leaves no file behind.
   RewriteJob(const RewriteOptions& o, CaptionTable table, ShardRange range)
       : o_(o),
         table_(std::move(table)),
@@ -43,6 +44,8 @@ class RewriteJob {
         plan_(o.pairs.empty() ? ExampleBank::built_in(mode_)
                               : ExampleBank::from_file(o.pairs, mode_),
               *llama_.tokenizer, o.seed, o.example_sets),
+        generator_options_(generator_options()),
+        generator_(*llama_.model, generator_options_),
         log_(o.output, settings(), range.begin, range.end),
         progress_("rewriting", "captions", int64_t(range.end - range.begin),
                   int64_t(log_.count())) {}
@@ -54,7 +57,7 @@ class RewriteJob {
 
  private:
   GeneratorOptions generator_options() const;
-  std::optional<GenerationRequest> next(LlamaGenerator& generator);
+  std::optional<GenerationRequest> next();
   void write(const Generation& result);
   void keep_original(size_t index, const std::string& flag);
   void add_record(size_t index, std::string text, int64_t tokens, double log_probability,
@@ -66,6 +69,8 @@ class RewriteJob {
   RewriteMode mode_;
   LlamaAndTokenizer llama_;
   PromptPlan plan_;
+  GeneratorOptions generator_options_;
+  LlamaGenerator generator_;
   RewriteLog log_;
   Progress progress_;
   std::vector<size_t> order_;  // captions by example set
@@ -77,10 +82,6 @@ class RewriteJob {
 
 // All that decides the output; a resumed job must agree with it.
 Json RewriteJob::settings() const {
-  const Tensor embedding = llama_.model->parameters().find("model.embed_tokens.weight")->value;
-  TextTable weights;
-  weights.add({static_cast<const char*>(embedding.data),
-               size_t(std::min<int64_t>(embedding.bytes(), 1 << 20))});
   return {{"mode", name_of(mode_)},
           {"seed", o_.seed},
           {"temperature", o_.temperature},
@@ -89,7 +90,8 @@ Json RewriteJob::settings() const {
           {"max_seq_len", o_.max_seq_len},
           {"example_sets", o_.example_sets},
           {"precision", o_.precision},
-          {"model_digest", fmt::format("{:016x}", weights.digest())},
+          {"model_digest", fmt::format("{:016x}", digest_of(llama_.model->parameters()))},
+          {"tokenizer_digest", fmt::format("{:016x}", digest_of(fs::path(o_.tokenizer)))},
           {"examples_digest", fmt::format("{:016x}", plan_.digest())},
           {"captions_digest", fmt::format("{:016x}", table_.digest())},
           {"captions", {range_.begin, range_.end}}};
@@ -111,9 +113,10 @@ GeneratorOptions RewriteJob::generator_options() const {
         "which leaves nothing of {} for a caption; use shorter examples (--pairs), a smaller "
         "--max-new-tokens, or a larger --max-seq-len if the model allows it",
         options.max_prefix_tokens, o_.max_new_tokens, length);
-  options.stop_tokens = llama_.tokenizer->tokens_with_newline();
-  options.stop_tokens.resize(size_t(llama_.model->config().vocabulary), false);
-  if (const auto end = llama_.tokenizer->end_token()) options.stop_tokens[size_t(*end)] = true;
+  options.stop_tokens = llama_.end_tokens();
+  const auto newline = llama_.tokenizer->tokens_with_newline();
+  for (size_t id = 0; id < newline.size(); ++id)
+    if (newline[id]) options.stop_tokens[id] = true;
   return options;
 }
 
@@ -131,12 +134,12 @@ void RewriteJob::run() {
     for (const auto& [set, members] : sets)
       order_.insert(order_.end(), members.begin(), members.end());
   }
-  LlamaGenerator generator(*llama_.model, generator_options());
-  generator.run([&] { return next(generator); },
-                [&](Generation result) {
-                  write(result);
-                  return !interrupted();
-                });
+  const CatchInterrupts scope;
+  generator_.run([&] { return next(); },
+                 [&](Generation result) {
+                   write(result);
+                   return !interrupted();
+                 });
   if (interrupted()) {
     progress_.finish();
     fail("stopped after {} of {} captions; the same command goes on from there", log_.count(),
@@ -146,7 +149,7 @@ void RewriteJob::run() {
   progress_.finish();
 }
 
-std::optional<GenerationRequest> RewriteJob::next(LlamaGenerator& generator) {
+std::optional<GenerationRequest> RewriteJob::next() {
   for (; at_ < order_.size(); ++at_) {
     const size_t index = order_[at_];
     if (log_.has(index)) continue;
@@ -156,22 +159,22 @@ std::optional<GenerationRequest> RewriteJob::next(LlamaGenerator& generator) {
       continue;
     }
     auto query = plan_.query_tokens(clean.text);
-    const int room = generator_options().max_own_tokens - o_.max_new_tokens;
+    const int room = generator_options_.max_own_tokens - o_.max_new_tokens;
     if (int(query.size()) > room) {
       keep_original(index, "too_long");
       continue;
     }
     const uint64_t set = plan_.set_of(index);
     if (prefix_ < 0 || set != prefix_set_) {
-      if (prefix_ >= 0) generator.drop_prefix(prefix_);
-      prefix_ = generator.add_prefix(plan_.prefix_tokens(set));
+      if (prefix_ >= 0) generator_.drop_prefix(prefix_);
+      prefix_ = generator_.add_prefix(plan_.prefix_tokens(set));
       prefix_set_ = set;
     }
     queries_[index] = query;
     ++at_;
     return GenerationRequest{index, prefix_, std::move(query)};
   }
-  if (prefix_ >= 0) generator.drop_prefix(prefix_);
+  if (prefix_ >= 0) generator_.drop_prefix(prefix_);
   prefix_ = -1;
   return std::nullopt;
 }
@@ -242,7 +245,7 @@ void rewrite(const RewriteOptions& o, const CLI::App& command) {
   for (const auto& [flag, value] :
        {std::pair{"--model", o.model}, {"--tokenizer", o.tokenizer}, {"--output", o.output}})
     if (value.empty()) fail_usage("{} is missing; see laclip rewrite --help", flag);
-  check(o.device != "cuda", "--device cuda: this build has no CUDA kernels yet; use --device cpu");
+  parse_device(o.device);
   RewriteJob job(o, std::move(table), range);
   if (!job.finished()) {
     const fs::path base = o.output;
@@ -301,8 +304,7 @@ void add_rewrite_command(CLI::App& root) {
   command->add_option("--text-key", o->table.source.text_key, "endings of captions in shards");
   command->add_option("--precision", o->precision, "fp32 or bf16")
       ->check(CLI::IsMember({"fp32", "bf16"}));
-  command->add_option("--device", o->device, "where to run")
-      ->check(CLI::IsMember({"auto", "cpu", "cuda"}));
+  add_device_option(*command, o->device);
   command->add_flag("--print-prompts", o->print_prompts, "print the prompts and stop");
   command->callback([o, command] { rewrite(*o, *command); });
 }

@@ -27,6 +27,11 @@ void train_vocabulary(const TokenizeOptions& o) {
   constexpr int64_t kFixed = 512 + 2;  // byte symbols, start and end
   if (o.vocabulary <= kFixed)
     fail_usage("--vocab-size {}: more than {} is needed", o.vocabulary, kFixed);
+  constexpr int64_t kMost = 49408;
+  if (o.vocabulary > kMost)
+    fail_usage(
+        "--vocab-size {}: CLIP's vocabulary has {} tokens, and no reader takes more of a file",
+        o.vocabulary, kMost);
   const CaptionTable table = read_captions(o.train, o.table);
   std::vector<std::string> captions;
   for (size_t i = 0; i < table.captions.size(); ++i) captions.emplace_back(table.captions[i]);

@@ -3,6 +3,8 @@
 #include <cmath>
 #include <limits>
 
+#include "apps/command.h"
+
 namespace laclip {
 namespace {
 
@@ -44,7 +46,7 @@ void add_model_options(CLI::App& command, TrainOptions& o) {
       ->required();
   add("--precision", o.precision, "fp32, or bf16 with fp32 masters")
       ->check(CLI::IsMember({"fp32", "bf16"}));
-  add("--device", o.device, "where to train")->check(CLI::IsMember({"auto", "cpu", "cuda"}));
+  add_device_option(command, o.device)->group("Model");
 }
 
 void add_optimizer_options(CLI::App& command, TrainOptions& o) {

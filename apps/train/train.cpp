@@ -3,14 +3,15 @@
 
 #include <cmath>
 #include <memory>
+#include <optional>
 
 #include "apps/command.h"
-#include "apps/evaluate/evaluation.h"
 #include "apps/manifest.h"
 #include "apps/models.h"
 #include "apps/train/metrics.h"
 #include "apps/train/options.h"
 #include "apps/train/run_folder.h"
+#include "apps/train/validation.h"
 #include "base/check.h"
 #include "base/interrupt.h"
 #include "base/log.h"
@@ -36,11 +37,13 @@ std::unique_ptr<SampleSource> open_source(const TrainOptions& o) {
   return source;
 }
 
-// A preset takes the size of its vocabulary from the tokenizer.
+// A preset takes the size of its vocabulary from the tokenizer. The checkpoint says what was used.
 ClipConfig model_config(const TrainOptions& o, const ClipTokenizer& tokenizer) {
-  Json json = load_clip_config(o.model).json;
-  json["text_cfg"]["vocab_size"] = tokenizer.vocabulary();
-  return parse_clip_config(json, o.model);
+  ClipConfig config = load_clip_config(o.model);
+  config.vocabulary = tokenizer.vocabulary();
+  config.json["text_cfg"]["vocab_size"] = config.vocabulary;
+  if (!o.interpolation.empty()) config.interpolation = o.interpolation;
+  return config;
 }
 
 LoaderOptions loader_options(const TrainOptions& o, const ClipConfig& config) {
@@ -50,8 +53,7 @@ LoaderOptions loader_options(const TrainOptions& o, const ClipConfig& config) {
   if (o.scale.size() != 2 || o.scale[0] > o.scale[1] || o.scale[0] <= 0)
     fail_usage("--scale: two numbers, 0 < least <= most <= 1, are needed");
   options.scale = {float(o.scale[0]), float(o.scale[1])};
-  options.interpolation =
-      parse_interpolation(o.interpolation.empty() ? config.interpolation : o.interpolation);
+  options.interpolation = parse_interpolation(config.interpolation);
   options.captions = {o.p_original, o.caption_weights};
   options.seed = o.seed;
   options.workers = o.workers;
@@ -62,13 +64,17 @@ LoaderOptions loader_options(const TrainOptions& o, const ClipConfig& config) {
 
 class TrainRun {
  public:
+  // Reads and checks everything that a run needs; only then it makes the run folder.
   TrainRun(const TrainOptions& o, const CLI::App& command)
       : o_(o),
         tokenizer_(open_clip_tokenizer(o.tokenizer)),
         source_(open_source(o)),
-        model_(model_config(o, *tokenizer_), parse_precision(o.precision), Training::yes, o.seed),
-        loader_(*source_, loader_options(o, model_.config())),
+        validation_(o),
         folder_(o),
+        resumed_from_(folder_.resume_from(o)),
+        model_(model_config(o, *tokenizer_), parse_precision(o.precision), Training::yes,
+               starting_seed()),
+        loader_(*source_, loader_options(o, model_.config())),
         trainer_(model_, int64_t(o.batch_size) * o.accum_freq, o.batch_size) {
     per_epoch_ = loader_.steps_per_epoch();
     total_ = o.steps > 0 ? o.steps : o.epochs * per_epoch_;
@@ -80,17 +86,25 @@ class TrainRun {
                  total_,
                  o.lr_scheduler == "cosine"};
     optimizer_ = {o.beta1, o.beta2, o.eps, o.wd, o.grad_clip_norm};
-    if (!o.pretrained.empty()) load_clip_weights(model_, o.pretrained);
-    resume();
+    if (!resumed_from_.empty())
+      resume();
+    else if (!o.pretrained.empty())
+      load_clip_weights(model_, o.pretrained);
+    folder_.create();
     write_manifest(folder_.path(), command, source_->summary());
   }
   void run();
 
  private:
+  // Weights are drawn only where none are loaded.
+  std::optional<uint64_t> starting_seed() const {
+    if (resumed_from_.empty() && o_.pretrained.empty()) return o_.seed;
+    return std::nullopt;
+  }
   void resume();
   void train_step();
   void log(float loss, float norm, double lr);
-  void save(int64_t done);
+  void save();
   void evaluate();
   ClipBatch to_tensors(const Batch& batch) const;
   Json identity() const;
@@ -98,18 +112,20 @@ class TrainRun {
   const TrainOptions& o_;
   std::unique_ptr<ClipTokenizer> tokenizer_;
   std::unique_ptr<SampleSource> source_;
+  Validation validation_;
+  RunFolder folder_;
+  fs::path resumed_from_;  // a checkpoint, or empty
   Clip model_;
   Loader loader_;
-  RunFolder folder_;
   ClipTrainer trainer_;
   Schedule schedule_;
   OptimizerOptions optimizer_;
-  int64_t per_epoch_ = 0, total_ = 0, step_ = 0;  // step_: steps done
+  int64_t per_epoch_ = 0, total_ = 0, step_ = 0, saved_ = -1;  // step_: steps done
   std::unique_ptr<Metrics> metrics_;
   std::unique_ptr<Progress> progress_;
   Timer since_log_;
   int64_t logged_ = 0;
-  double waited_ = 0;
+  double waited_ = 0, paused_ = 0;  // seconds; paused_ since the last log
 };
 
 // What a resumed run must share with the run that it goes on with.
@@ -121,8 +137,7 @@ Json TrainRun::identity() const {
 }
 
 void TrainRun::resume() {
-  const fs::path from = folder_.resume_from(o_);
-  if (from.empty()) return;
+  const fs::path& from = resumed_from_;
   const Json state = load_checkpoint(model_, from);
   const Json own = identity();
   for (const auto& [name, value] : own.items())
@@ -160,7 +175,8 @@ void TrainRun::train_step() {
 }
 
 void TrainRun::log(float loss, float norm, double lr) {
-  const double seconds = since_log_.seconds(), waited = loader_.seconds_waited() - waited_;
+  const double seconds = since_log_.seconds() - paused_,
+               waited = loader_.seconds_waited() - waited_;
   const double pairs = double((step_ - logged_) * o_.batch_size * o_.accum_freq);
   const double scale = std::exp(double(model_.logit_scale()));
   metrics_->write("train", step_,
@@ -180,26 +196,24 @@ void TrainRun::log(float loss, float norm, double lr) {
                   "data {:.0f}%",
                   double(step_) / double(per_epoch_), loss, scale, lr, pairs / seconds, share));
   since_log_.restart();
+  paused_ = 0;
   logged_ = step_;
   waited_ = loader_.seconds_waited();
 }
 
-void TrainRun::save(int64_t done) {
-  folder_.save(model_, done,
-               {{"step", done},
-                {"epoch", double(done) / double(per_epoch_)},
+void TrainRun::save() {
+  if (saved_ == step_) return;
+  saved_ = step_;
+  folder_.save(model_, step_,
+               {{"step", step_},
+                {"epoch", double(step_) / double(per_epoch_)},
                 {"identity", identity()}},
                o_.keep);
 }
 
 void TrainRun::evaluate() {
-  EvaluationSets sets{o_.val_images, o_.classnames, o_.templates, o_.val_pairs, 0, o_.strict};
-  if (sets.images.empty() && sets.pairs.empty()) return;
-  MetricValues values;
-  const Json result = evaluate_model(model_, *tokenizer_, sets, o_.workers);
-  for (const auto& [task, metrics] : result.items())
-    for (const auto& [name, value] : metrics.items())
-      if (value.is_number_float()) values.emplace_back(name, value.get<double>());
+  if (!validation_.wanted()) return;
+  const MetricValues values = validation_.run(model_, *tokenizer_);
   metrics_->write("val", step_, values);
   std::string line;
   for (const auto& [name, value] : values) line += fmt::format("  {} {:.4f}", name, value);
@@ -216,13 +230,16 @@ void TrainRun::run() {
   logged_ = step_;
   const int64_t save_every = o_.save_every > 0 ? o_.save_every : per_epoch_;
   const int64_t eval_every = o_.eval_every > 0 ? o_.eval_every : per_epoch_;
+  const CatchInterrupts scope;
   while (step_ < total_) {
     train_step();
     const bool last = step_ == total_;
-    if (last || step_ % save_every == 0) save(step_);
+    const Timer pause;  // not part of the training speed
+    if (last || step_ % save_every == 0) save();
     if (last || step_ % eval_every == 0) evaluate();
+    paused_ += pause.seconds();
     if (interrupted() && !last) {
-      save(step_);
+      save();
       progress_->finish();
       fail("stopped after step {} of {}; --resume latest goes on from there", step_, total_);
     }
@@ -240,8 +257,7 @@ void add_train_command(CLI::App& root) {
   auto o = std::make_shared<TrainOptions>();
   add_train_options(*command, *o);
   command->callback([o, command] {
-    check(o->device != "cuda",
-          "--device cuda: this build has no CUDA kernels yet; use --device cpu");
+    parse_device(o->device);
     TrainRun(*o, *command).run();
   });
 }

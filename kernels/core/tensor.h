@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <initializer_list>
 #include <string>
+#include <vector>
 
 #include "kernels/core/device.h"
 #include "kernels/core/dtype.h"
@@ -58,6 +59,11 @@ template <class T>
 Tensor tensor_of(T* data, Shape shape) {
   return {const_cast<std::remove_const_t<T>*>(data), shape, dtype_of<std::remove_const_t<T>>,
           Device::cpu};
+}
+// All elements of a list, [size].
+template <class T>
+Tensor tensor_of(const std::vector<T>& list) {
+  return tensor_of(list.data(), {int64_t(list.size())});
 }
 
 }  // namespace laclip

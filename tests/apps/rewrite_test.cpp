@@ -1,8 +1,9 @@
-// laclip rewrite and laclip generate, on a real (small) LLaMA.
+// laclip rewrite and laclip generate, on a tiny LLaMA made here and on a real (small) one.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "base/json.h"
+#include "tests/apps/tiny_llama.h"
 #include "tests/harness/program.h"
 
 namespace laclip {
@@ -10,15 +11,14 @@ namespace {
 
 using test::Outcome;
 using test::Program;
+using test::TinyLlama;
 using Arguments = std::vector<std::string>;
-
-std::string model() { return test::reference_data("stories260k/stories260K.bin").string(); }
-std::string tokenizer() { return test::reference_data("stories260k/tok512.bin").string(); }
 
 class RewriteCommand : public testing::Test {
  protected:
   void SetUp() override {
-    LACLIP_REFERENCE_DATA("stories260k");
+    write_atomically(folder_ / "model.bin", TinyLlama::model());
+    write_atomically(folder_ / "tokenizer.bin", TinyLlama::tokenizer());
     std::string captions;
     for (int i = 0; i < 40; ++i) captions += fmt::format("A dog number {} runs in the park .\n", i);
     captions += "an arrow => inside\n\n" + std::string(900, 'x') + "\nThe last one\n";
@@ -27,9 +27,11 @@ class RewriteCommand : public testing::Test {
   Arguments arguments(const std::string& output, const Arguments& more = {}) const {
     Arguments list{"rewrite",
                    "--model",
-                   model(),
+                   (folder_ / "model.bin").string(),
                    "--tokenizer",
-                   tokenizer(),
+                   (folder_ / "tokenizer.bin").string(),
+                   "--max-seq-len",
+                   "1200",
                    "--captions",
                    (folder_ / "captions.txt").string(),
                    "--mode",
@@ -156,6 +158,10 @@ TEST_F(RewriteCommand, BadInputIsOneClearLine) {
   expect({"--model", (folder_ / "captions.txt").string()}, 1, "captions.txt");
   expect({"--tokenizer", (folder_ / "captions.txt").string()}, 1, "captions.txt");
   expect({"--device", "cuda"}, 1, "--device cuda");
+  std::string damaged = TinyLlama::model();
+  for (size_t i = 0; i < 4; ++i) damaged[28 + 400 + i] = char(0xff);
+  write_atomically(folder_ / "nan.bin", damaged);
+  expect({"--model", (folder_ / "nan.bin").string()}, 1, "holds NaN");
   write_atomically(folder_ / "empty.txt", "");
   expect({"--captions", (folder_ / "empty.txt").string()}, 1, "no captions");
   expect({"--output", "/proc/nothing/here"}, 1, "/proc/nothing");
@@ -163,13 +169,44 @@ TEST_F(RewriteCommand, BadInputIsOneClearLine) {
 
 // A vocabulary of another size than the model's.
 TEST_F(RewriteCommand, AWrongTokenizerIsNamed) {
-  LACLIP_REFERENCE_DATA("llama-tokenizer");
-  Arguments list = arguments("bad");
-  for (const auto& entry : fs::directory_iterator(test::reference_data("llama-tokenizer")))
-    if (entry.path().extension() == ".model") list[4] = entry.path().string();
-  const Outcome outcome = test::run(list);
+  auto pieces = TinyLlama::pieces();
+  pieces.emplace_back("dog");
+  write_atomically(folder_ / "larger.bin", TinyLlama::tokenizer(pieces));
+  const Outcome outcome =
+      test::run(arguments("bad", {"--tokenizer", (folder_ / "larger.bin").string()}));
   EXPECT_EQ(outcome.code, 1);
-  EXPECT_NE(outcome.err.find("32000"), std::string::npos) << outcome.err;
+  EXPECT_NE(outcome.err.find(fmt::format("a vocabulary of {} tokens", TinyLlama::vocabulary() + 1)),
+            std::string::npos)
+      << outcome.err;
+}
+
+TEST_F(RewriteCommand, WhatCannotWorkLeavesNothingBehind) {
+  fs::create_directory(folder_ / "out");
+  const Outcome outcome = test::run(arguments("out/a", {"--max-seq-len", "200"}));
+  EXPECT_EQ(outcome.code, 1);
+  EXPECT_NE(outcome.err.find("leaves nothing of 200"), std::string::npos) << outcome.err;
+  EXPECT_TRUE(fs::is_empty(folder_ / "out"));
+  const Outcome corrected = test::run(arguments("out/a"));
+  EXPECT_EQ(corrected.code, 0) << corrected.err;
+}
+
+// A job knows its model and its tokenizer, wherever they differ.
+TEST_F(RewriteCommand, AnotherModelOrTokenizerIsAnotherJob) {
+  ASSERT_EQ(test::run(arguments("a")).code, 0);
+  const auto refused = [&](const std::string& part) {
+    const Outcome outcome = test::run(arguments("a"));
+    EXPECT_EQ(outcome.code, 1);
+    EXPECT_NE(outcome.err.find(part), std::string::npos) << outcome.err;
+  };
+  auto pieces = TinyLlama::pieces();
+  std::swap(pieces[40], pieces[50]);
+  write_atomically(folder_ / "tokenizer.bin", TinyLlama::tokenizer(pieces));
+  refused("tokenizer_digest was");
+  write_atomically(folder_ / "tokenizer.bin", TinyLlama::tokenizer());
+  std::string model = TinyLlama::model();
+  model[model.size() - 2] ^= 0x40;  // the last of all weights, in a bit that bf16 keeps
+  write_atomically(folder_ / "model.bin", model);
+  refused("model_digest was");
 }
 
 TEST_F(RewriteCommand, AFullDiskLosesNothing) {
@@ -183,11 +220,36 @@ TEST_F(RewriteCommand, AFullDiskLosesNothing) {
   EXPECT_EQ(text("full.jsonl"), text("whole.jsonl"));
 }
 
+TEST(GenerateCommand, FillsTheModelsPositionsAndRefusesMore) {
+  test::TemporaryFolder folder;
+  write_atomically(folder / "model.bin", TinyLlama::model());
+  write_atomically(folder / "tokenizer.bin", TinyLlama::tokenizer());
+  const auto generate = [&](const Arguments& more) {
+    Arguments list{"generate",
+                   "--model",
+                   (folder / "model.bin").string(),
+                   "--tokenizer",
+                   (folder / "tokenizer.bin").string(),
+                   "--prompt",
+                   "abc"};  // begin, space, a, b, c
+    list.insert(list.end(), more.begin(), more.end());
+    return test::run(list);
+  };
+  EXPECT_EQ(generate({"--max-new-tokens", "2043"}).code, 0);
+  const Outcome beyond = generate({"--max-new-tokens", "2044"});
+  EXPECT_EQ(beyond.code, 1);
+  EXPECT_NE(beyond.err.find("the 2048 positions"), std::string::npos) << beyond.err;
+  EXPECT_EQ(generate({"--top-p", "0"}).code, 2);
+  EXPECT_NE(generate({"--device", "cuda"}).err.find("use --device cpu"), std::string::npos);
+}
+
 TEST(GenerateCommand, TextAloneAndPromptsOneALine) {
   LACLIP_REFERENCE_DATA("stories260k");
+  const std::string model = test::reference_data("stories260k/stories260K.bin").string(),
+                    tokenizer = test::reference_data("stories260k/tok512.bin").string();
   const Json cases = read_json(test::reference_data("stories260k/golden/cases.json"));
   const Outcome one =
-      test::run({"generate", "--model", model(), "--tokenizer", tokenizer(), "--prompt",
+      test::run({"generate", "--model", model, "--tokenizer", tokenizer, "--prompt",
                  "Once upon a time", "--temperature", "0", "--max-new-tokens", "20"});
   ASSERT_EQ(one.code, 0) << one.err;
   EXPECT_TRUE(one.out.starts_with(", there was a little girl")) << one.out;
@@ -195,12 +257,12 @@ TEST(GenerateCommand, TextAloneAndPromptsOneALine) {
   std::string prompts;
   for (const Json& item : cases) prompts += item["prompt"].dump() + "\n";
   write_atomically(folder / "prompts.jsonl", prompts);
-  const Outcome many = test::run({"generate", "--model", model(), "--tokenizer", tokenizer(),
+  const Outcome many = test::run({"generate", "--model", model, "--tokenizer", tokenizer,
                                   "--prompts", (folder / "prompts.jsonl").string(), "--temperature",
                                   "0", "--max-new-tokens", "20"});
   ASSERT_EQ(many.code, 0) << many.err;
   EXPECT_EQ(size_t(std::count(many.out.begin(), many.out.end(), '\n')), cases.size());
-  const Outcome logits = test::run({"generate", "--model", model(), "--tokenizer", tokenizer(),
+  const Outcome logits = test::run({"generate", "--model", model, "--tokenizer", tokenizer,
                                     "--prompt", "Once upon a time", "--logits",
                                     (folder / "logits").string(), "--max-new-tokens", "1"});
   ASSERT_EQ(logits.code, 0) << logits.err;

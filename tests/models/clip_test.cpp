@@ -205,6 +205,8 @@ TEST(ClipCheckpoint, AResumedRunIsTheUninterruptedOne) {
     train(straight, 1, 6);
     train(first, 1, 3);
     save_checkpoint(first, folder / "c", {{"step", 3}});
+    save_checkpoint(first, folder / "c", {{"step", 3}});  // over the old one
+    EXPECT_EQ(std::distance(fs::directory_iterator(folder.path()), {}), 1) << "something is left";
     EXPECT_EQ(load_checkpoint(second, folder / "c")["step"], 3);
     train(second, 4, 6);
     const Tensor a = straight.parameters().masters(), b = second.parameters().masters();
@@ -255,6 +257,31 @@ TEST(ClipConfig, PresetsAreSound) {
   EXPECT_EQ(load_clip_config("ViT-B-32").vision.heads, 12);
   EXPECT_TRUE(load_clip_config("CLIP_VITB16").vision.qk_norm);
   EXPECT_EQ(load_clip_config("ViT-L-14-quickgelu").text.activation, Activation::quick_gelu);
+}
+
+TEST(ClipConfig, ImpossibleSizesAreNamed) {
+  const auto with = [](const char* part, const char* field, const Json& value) {
+    Json json = load_clip_config("ViT-B-32").json;
+    (*part ? json[part] : json)[field] = value;
+    return error_of([&] { parse_clip_config(json, "c.json"); });
+  };
+  const auto named = [&](const char* part, const char* field, const Json& value) {
+    const std::string error = with(part, field, value),
+                      want = fmt::format("field '{}' is {};", field, value.dump());
+    EXPECT_NE(error.find(want), std::string::npos) << error;
+  };
+  for (const char* field : {"head_width", "image_size", "patch_size", "layers", "width", "heads"})
+    for (const Json& value : {Json(0), Json(-1), Json(2.5), Json(1 << 21)})
+      named("vision_cfg", field, value);
+  named("text_cfg", "context_length", 2);
+  named("text_cfg", "vocab_size", 0);
+  named("text_cfg", "layers", -3);
+  named("", "embed_dim", 0);
+  EXPECT_NE(with("vision_cfg", "mlp_ratio", 0).find("'mlp_ratio'"), std::string::npos);
+  EXPECT_NE(with("vision_cfg", "eps", -1).find("'eps'"), std::string::npos);
+  EXPECT_NE(with("vision_cfg", "heads", 7).find("cannot be divided among 7 heads"),
+            std::string::npos);
+  EXPECT_NE(with("", "preprocess", {{"std", {0.5, 0, 0.5}}}).find("std 0"), std::string::npos);
 }
 
 TEST(ClipConfig, UnknownFieldsThatMatterAreErrors) {

@@ -1,0 +1,31 @@
+#include "apps/train/validation.h"
+
+#include "base/check.h"
+#include "data/evaluation_sets.h"
+
+namespace laclip {
+
+Validation::Validation(const TrainOptions& o) : workers_(o.workers) {
+  sets_.images = o.val_images;
+  sets_.classnames = o.classnames;
+  sets_.templates = o.templates;
+  sets_.pairs = o.val_pairs;
+  if (!sets_.images.empty()) {
+    if (sets_.classnames.empty()) fail_usage("--val-images needs --classnames");
+    match_classes(read_image_folder(sets_.images), read_class_names(sets_.classnames),
+                  sets_.classnames);
+    if (!sets_.templates.empty()) read_templates(sets_.templates);
+  }
+  if (!sets_.pairs.empty()) read_retrieval_pairs(sets_.pairs);
+}
+
+MetricValues Validation::run(const Clip& model, const ClipTokenizer& tokenizer) const {
+  MetricValues values;
+  const Json result = evaluate_model(model, tokenizer, sets_, workers_);
+  for (const auto& [task, metrics] : result.items())
+    for (const auto& [name, value] : metrics.items())
+      if (value.is_number_float()) values.emplace_back(name, value.get<double>());
+  return values;
+}
+
+}  // namespace laclip

@@ -1,0 +1,42 @@
+// What all commands share: failures as one line, signals.
+#include "apps/command.h"
+
+#include <gtest/gtest.h>
+
+#include "base/check.h"
+#include "base/json.h"
+#include "tests/harness/program.h"
+
+namespace laclip {
+namespace {
+
+template <class Body>
+std::string text_of(Body&& body) {
+  try {
+    body();
+  } catch (const std::exception& error) {
+    return failure_text(error, "train");
+  }
+  return "no failure";
+}
+
+TEST(FailureText, NamesTheCommandAndACureForWhatLibrariesThrow) {
+  EXPECT_EQ(text_of([] { fail("a.txt: empty"); }), "laclip train: a.txt: empty");
+  EXPECT_EQ(text_of([] { throw std::bad_alloc(); }),
+            "laclip train: out of memory; use a smaller batch, model or data set");
+  EXPECT_EQ(text_of([] { fs::create_directory("/proc/nothing/x"); }),
+            "laclip train: /proc/nothing/x: No such file or directory; check the path and its "
+            "permissions");
+  const std::string json = text_of([] { return Json::array().at(3); });
+  EXPECT_NE(json.find("see laclip train --help"), std::string::npos) << json;
+}
+
+// A command that does not look at signals ends by the first one.
+TEST(Program, ASignalEndsACommandWithoutAResumableState) {
+  test::Program program({"bench", "ceilings"});
+  std::this_thread::sleep_for(std::chrono::milliseconds(200));
+  EXPECT_EQ(program.stop(SIGTERM, [] { return true; }).code, 128 + SIGTERM);
+}
+
+}  // namespace
+}  // namespace laclip
