@@ -44,7 +44,7 @@ struct TinyLlama {
   // not the embedding (a random model would repeat its last token if it were).
   static std::string model() {
     constexpr int64_t C = kWidth, F = kMlpWidth, q = kHeads * kHeadSize, k = kKeyHeads * kHeadSize;
-    const int32_t header[] = {kWidth,    kMlpWidth,    kLayers,   kHeads,
+    const int32_t header[] = {kWidth,    kMlpWidth,     kLayers,   kHeads,
                               kKeyHeads, -vocabulary(), kMaxLength};
     std::string file(reinterpret_cast<const char*>(header), sizeof header);
     Random random(1, RandomUse::test);

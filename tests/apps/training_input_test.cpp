@@ -4,9 +4,9 @@
 
 #include "base/json.h"
 #include "data/image_write.h"
+#include "data/tar_write.h"
 #include "engine/safetensors.h"
 #include "tests/harness/program.h"
-#include "tests/harness/tar_writer.h"
 
 namespace laclip {
 namespace {
@@ -19,7 +19,7 @@ constexpr const char* kWeights = "open_clip_model.safetensors";
 class TrainingInput : public testing::Test {
  protected:
   void SetUp() override {
-    test::TarWriter tar;
+    TarWriter tar;
     std::string captions;
     for (int i = 0; i < 12; ++i) {
       const Image image{16, 16, std::vector<uint8_t>(16 * 16 * 3, uint8_t(20 * i))};
@@ -45,18 +45,32 @@ class TrainingInput : public testing::Test {
     return run_folder(name) / "checkpoints" / "latest";
   }
   Outcome train(const std::string& name, const Arguments& more = {}) const {
-    Arguments list{"train",        "--train-data", path("data.tar"), "--tokenizer",
-                   path("vocab.txt"), "--model",   "ViT-T-8-tiny",   "--batch-size",
-                   "4",            "--steps",      "6",              "--save-every-n-steps",
-                   "2",            "--warmup",     "0",              "--logs",
-                   path("logs"),   "--name",       name};
+    Arguments list{"train",
+                   "--train-data",
+                   path("data.tar"),
+                   "--tokenizer",
+                   path("vocab.txt"),
+                   "--model",
+                   "ViT-T-8-tiny",
+                   "--batch-size",
+                   "4",
+                   "--steps",
+                   "6",
+                   "--save-every-n-steps",
+                   "2",
+                   "--warmup",
+                   "0",
+                   "--logs",
+                   path("logs"),
+                   "--name",
+                   name};
     list.insert(list.end(), more.begin(), more.end());
     return test::run(list);
   }
   Outcome evaluate(const Arguments& more = {}) const {
-    Arguments list{"evaluate",     "--checkpoint", latest("run").string(), "--tokenizer",
-                   path("vocab.txt"), "--images",  path("images"),         "--classnames",
-                   path("classnames.json")};
+    Arguments list{"evaluate",     "--checkpoint",    latest("run").string(),
+                   "--tokenizer",  path("vocab.txt"), "--images",
+                   path("images"), "--classnames",    path("classnames.json")};
     list.insert(list.end(), more.begin(), more.end());
     return test::run(list);
   }
@@ -84,8 +98,14 @@ TEST_F(TrainingInput, AModelFolderKeepsItsPreprocessing) {
   const Json config = {
       {"model_cfg",
        {{"embed_dim", 16},
-        {"vision_cfg", {{"image_size", 16}, {"patch_size", 8}, {"width", 16}, {"layers", 1}, {"heads", 2}}},
-        {"text_cfg", {{"context_length", 16}, {"vocab_size", 77}, {"width", 16}, {"heads", 2}, {"layers", 1}}}}},
+        {"vision_cfg",
+         {{"image_size", 16}, {"patch_size", 8}, {"width", 16}, {"layers", 1}, {"heads", 2}}},
+        {"text_cfg",
+         {{"context_length", 16},
+          {"vocab_size", 77},
+          {"width", 16},
+          {"heads", 2},
+          {"layers", 1}}}}},
       {"preprocess_cfg",
        {{"mean", {0.5, 0.5, 0.5}}, {"std", {0.25, 0.5, 0.5}}, {"interpolation", "bilinear"}}}};
   make_folders(folder_ / "model");
@@ -100,16 +120,14 @@ TEST_F(TrainingInput, AModelFolderKeepsItsPreprocessing) {
   EXPECT_EQ(written("run")["preprocess_cfg"]["interpolation"], "bilinear");
   EXPECT_GT(written("run")["model_cfg"]["text_cfg"]["vocab_size"], 500);
   EXPECT_EQ(evaluate().code, 0);
-  ASSERT_EQ(
-      train("cubic", {"--model", path("model"), "--image-interpolation", "bicubic"}).code, 0);
+  ASSERT_EQ(train("cubic", {"--model", path("model"), "--image-interpolation", "bicubic"}).code, 0);
   EXPECT_EQ(written("cubic")["preprocess_cfg"]["interpolation"], "bicubic");
 }
 
 TEST_F(TrainingInput, WhatCannotWorkLeavesNoRunFolder) {
   ASSERT_EQ(train("run").code, 0);
   expect_no_run({"--pretrained", path("vocab.txt")}, 1, "vocab.txt");
-  expect_no_run({"--pretrained", damaged_checkpoint().string()}, 1,
-                "'text_projection' holds NaN");
+  expect_no_run({"--pretrained", damaged_checkpoint().string()}, 1, "'text_projection' holds NaN");
   expect_no_run({"--val-images", path("images")}, 2, "--val-images needs --classnames");
   expect_no_run({"--val-images", path("none"), "--classnames", path("classnames.json")}, 1, "none");
   write_atomically(path("other.json"), R"({"horse": "horse"})");
@@ -127,9 +145,9 @@ TEST_F(TrainingInput, ALinkThatLeadsNowhereFallsBackToTheNewestWholeCheckpoint) 
   ASSERT_EQ(train("whole").code, 0);
   ASSERT_EQ(train("run", {"--keep", "3"}).code, 0);
   const fs::path checkpoints = run_folder("run") / "checkpoints";
-  fs::remove_all(checkpoints / "step_00000006");                      // `latest` points to it
-  fs::remove(checkpoints / "step_00000004/training_state.json");      // not whole
-  make_folders(checkpoints / "step_00000006.tmp");                    // a write that was killed
+  fs::remove_all(checkpoints / "step_00000006");                  // `latest` points to it
+  fs::remove(checkpoints / "step_00000004/training_state.json");  // not whole
+  make_folders(checkpoints / "step_00000006.tmp");                // a write that was killed
   const Outcome outcome = train("run", {"--resume", "latest", "--keep", "1"});
   ASSERT_EQ(outcome.code, 0) << outcome.err;
   EXPECT_NE(outcome.err.find("step_00000002 is the newest that is whole"), std::string::npos)
@@ -185,7 +203,8 @@ TEST_F(TrainingInput, InspectKnowsCheckpointsAndTokenizers) {
   make_folders(folder_ / "llama");
   write_atomically(folder_ / "llama/config.json", R"({"eos_token_id": ["x"], "hidden_size": 8})");
   write_atomically(folder_ / "llama/model.safetensors", std::string("\2\0\0\0\0\0\0\0{}", 10));
-  const Outcome bad = test::run({"inspect", path("tokenizer.model"), path("llama"), path("vocab.txt")});
+  const Outcome bad =
+      test::run({"inspect", path("tokenizer.model"), path("llama"), path("vocab.txt")});
   EXPECT_EQ(bad.code, 1);
   std::vector<Json> rows;
   for (size_t at = 0, end; (end = bad.out.find('\n', at)) != std::string::npos; at = end + 1)

@@ -49,6 +49,7 @@ TEST_F(WorldCommand, WritesWhatTheOtherCommandsRead) {
     EXPECT_EQ(samples->caption(i), captions[i]);
     EXPECT_TRUE(samples->key(i).ends_with(fmt::format("{:09}", i)));
   }
+  FaultReport strict(true);
   size_t images = 0;
   for (const char* task : {"kind", "colour_kind", "relation", "count"}) {
     const fs::path folder = world / "zeroshot" / task;
@@ -56,11 +57,11 @@ TEST_F(WorldCommand, WritesWhatTheOtherCommandsRead) {
     const ClassNames names = read_class_names(folder / "classnames.json");
     for (int32_t c : match_classes(set, names, folder / "classnames.json")) EXPECT_GE(c, 0);
     EXPECT_FALSE(read_templates(folder / "templates.json").empty());
-    load_images(set.images, 0, 4, 32, Interpolation::bicubic, 1);
+    load_images(set.images, 0, 4, 32, Interpolation::bicubic, 1, strict);
     images += set.images.size();
   }
   const RetrievalPairs pairs = read_retrieval_pairs(world / "retrieval.jsonl");
-  load_images(pairs.images, 0, pairs.images.size(), 32, Interpolation::bicubic, 2);
+  load_images(pairs.images, 0, pairs.images.size(), 32, Interpolation::bicubic, 2, strict);
   EXPECT_EQ(images + pairs.images.size(), 203u);
   for (const char* mode : {"chatgpt", "bard", "coco", "human"})
     ExampleBank::from_file(world / "pairs" / (std::string(mode) + ".json"),
