@@ -13,12 +13,13 @@ namespace laclip {
 namespace {
 
 struct EvaluateOptions {
-  std::string checkpoint, tokenizer, precision = "fp32", output;
+  std::string checkpoint, tokenizer, precision = "fp32", device = "auto", output;
   EvaluationSets sets;
   int threads = 2;
 };
 
 void evaluate(const EvaluateOptions& o) {
+  parse_device(o.device);
   if (o.sets.images.empty() && o.sets.pairs.empty())
     fail_usage("nothing to evaluate: give --images with --classnames, or --pairs");
   if (!o.sets.images.empty() && o.sets.classnames.empty())
@@ -62,6 +63,7 @@ void add_evaluate_command(CLI::App& root) {
       ->check(CLI::Range(1, 1024));
   command->add_option("--precision", o->precision, "fp32 or bf16")
       ->check(CLI::IsMember({"fp32", "bf16"}));
+  add_device_option(*command, o->device);
   command->add_option("-o,--output", o->output, "also write the result to this file");
   command->callback([o] { evaluate(*o); });
 }

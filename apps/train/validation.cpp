@@ -10,6 +10,7 @@ Validation::Validation(const TrainOptions& o) : workers_(o.workers) {
   sets_.classnames = o.classnames;
   sets_.templates = o.templates;
   sets_.pairs = o.val_pairs;
+  sets_.strict = o.strict;
   if (!sets_.images.empty()) {
     if (sets_.classnames.empty()) fail_usage("--val-images needs --classnames");
     match_classes(read_image_folder(sets_.images), read_class_names(sets_.classnames),
