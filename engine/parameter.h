@@ -60,6 +60,10 @@ class ParameterSet {
   const Parameter& add(std::string name, Shape shape, Decay decay, Initializer initializer,
                        bool keep_f32 = false);
 
+  // Parameters declared one after the other, seen as one matrix [shape] (query, key and value
+  // weights as one product). Its tensors are valid after allocate(), as theirs are.
+  const Parameter& join(std::initializer_list<const Parameter*> parts, Shape shape);
+
   // Gives every parameter memory (zeroed). compute = f32 or bf16. Without training there are no
   // fp32 masters beside bf16 values.
   void allocate(DType compute, Training training, Device device = Device::cpu);
@@ -67,10 +71,6 @@ class ParameterSet {
   // Copies weights from a file into a parameter, converting the element type. Error if the number
   // of elements differs.
   void assign(const Parameter& parameter, const Tensor& from);
-
-  // Parameters declared one after the other, seen as one matrix [shape] (query, key and value
-  // weights as one product).
-  static Tensor joined(std::initializer_list<const Parameter*> parameters, Shape shape);
 
   void initialize(uint64_t seed);  // draws all parameters
   void refresh_values(Stream&);    // value = master in the compute type
@@ -90,7 +90,12 @@ class ParameterSet {
   int64_t decayed() const { return decayed_; }
 
  private:
+  struct Joint {
+    std::vector<const Parameter*> parts;
+    Parameter whole;
+  };
   std::deque<Parameter> parameters_;
+  std::deque<Joint> joints_;
   Buffer weights_, compute_weights_, gradient_memory_, moments_;
   Tensor masters_, gradients_, first_moments_, second_moments_, values_;
   int64_t decayed_ = 0;

@@ -12,6 +12,7 @@
 
 namespace laclip {
 
-std::unique_ptr<Llama> load_llama(const fs::path& path, DType dtype);
+std::unique_ptr<Llama> load_llama(const fs::path& path, DType dtype,
+                                  Training training = Training::no);
 
 }  // namespace laclip
