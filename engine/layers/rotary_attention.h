@@ -18,8 +18,8 @@ struct RotaryAttention {
   int heads = 1, key_heads = 1;
 
   struct Saved {
-    Tensor x{}, qkv{};     // [N C] [N Q]: after the rotation
-    Tensor lse{}, y{};     // [N H] [N H·D]
+    Tensor x{}, qkv{};  // [N C] [N Q]: after the rotation
+    Tensor lse{}, y{};  // [N H] [N H·D]
     RotarySequences at{};
   };
   Saved forward(Step& step, Tensor x, const RotarySequences& at, Out out) const {

@@ -27,9 +27,8 @@ void for_each_tile(Stream& stream, float* memory, In x, In w, int64_t row, Body&
   const int64_t V = w[0], C = x[1], rows = std::min(kRows, x[0] - row);
   for (int64_t column = 0; column < V; column += kColumns) {
     const Tile tile{rows, column, std::min(kColumns, V - column), memory};
-    gemm(stream,
-         {.m = rows, .n = tile.columns, .k = C, .b = Layout::transposed, .type = x.dtype}, tile.s,
-         row_of<T>(x, row), row_of<T>(w, column));
+    gemm(stream, {.m = rows, .n = tile.columns, .k = C, .b = Layout::transposed, .type = x.dtype},
+         tile.s, row_of<T>(x, row), row_of<T>(w, column));
     body(tile);
   }
 }
