@@ -18,8 +18,8 @@ class FaultReport {
 
   bool empty() const { return entries_.empty(); }
   int64_t total() const;
-  Json counts() const;        // {reason: count}
-  std::string text() const;   // one line: counts, and the first message of each reason
+  Json counts() const;       // {reason: count}
+  std::string text() const;  // one line: counts, and the first message of each reason
 
  private:
   struct Entry {

@@ -46,9 +46,8 @@ void SampleSource::read_shards(const std::string& list, const SourceOptions& opt
     const auto bytes = shards_.back().bytes();
     const TarIndex index = index_tar(bytes);
     if (!index.fault.empty())
-      left_out_.add("damaged shards", fmt::format("{}: {}, behind {} files",
-                                                  path.string(), index.fault,
-                                                  index.members.size()));
+      left_out_.add("damaged shards", fmt::format("{}: {}, behind {} files", path.string(),
+                                                  index.fault, index.members.size()));
     std::vector<std::pair<std::string, const TarMember*>>
         members;  // of the current sample, by ending
     std::string key;

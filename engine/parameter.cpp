@@ -147,6 +147,12 @@ void ParameterSet::assign(const Parameter& parameter, const Tensor& from) {
   }
 }
 
+Tensor ParameterSet::beside_master(const Tensor& flat, const Parameter& p) const {
+  Tensor part = p.master;
+  part.data = flat.as<float>() + (p.master.as<float>() - masters_.as<float>());
+  return part;
+}
+
 void ParameterSet::initialize(uint64_t seed) {
   for (const Parameter& p : parameters_) {
     Buffer drawn("one parameter", 4 * p.shape.elements());

@@ -86,10 +86,15 @@ class ParameterSet {
   Tensor gradients() const { return gradients_; }
   Tensor first_moments() const { return first_moments_; }
   Tensor second_moments() const { return second_moments_; }
+  Tensor first_moment(const Parameter& p) const { return beside_master(first_moments_, p); }
+  Tensor second_moment(const Parameter& p) const { return beside_master(second_moments_, p); }
   Tensor values() const { return values_; }
   int64_t decayed() const { return decayed_; }
 
  private:
+  // The part of a flat array that belongs to a parameter.
+  Tensor beside_master(const Tensor& flat, const Parameter& p) const;
+
   struct Joint {
     std::vector<const Parameter*> parts;
     Parameter whole;

@@ -17,7 +17,8 @@ std::string text_of(const std::string& line, bool json, const std::string& place
   if (!json) return line;
   const Json value = parse_json(line, place);
   if (value.is_string()) return value.get<std::string>();
-  check(value.is_object(), "{}: a JSON string or an object with the field \"text\" is needed", place);
+  check(value.is_object(), "{}: a JSON string or an object with the field \"text\" is needed",
+        place);
   return json_field<std::string>(value, "text", place);
 }
 
@@ -88,8 +89,10 @@ LlamaBatch DocumentDealer::next(int64_t max_rows) {
     }
     const auto document = documents_[order_[at_]];
     const int64_t rows = int64_t(document.size()) - 1;
-    check(rows <= max_rows, "a document of {} tokens, but a batch takes {}; use a larger "
-          "--batch-tokens", document.size(), max_rows);
+    check(rows <= max_rows,
+          "a document of {} tokens, but a batch takes {}; use a larger "
+          "--batch-tokens",
+          document.size(), max_rows);
     if (batch.rows() + rows > max_rows) return batch;
     batch.add(document);
     ++at_;
