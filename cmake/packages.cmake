@@ -20,6 +20,7 @@ endfunction()
 
 laclip_find(dnnl dnnl.hpp dnnl)
 laclip_find(sentencepiece sentencepiece_processor.h sentencepiece)
+laclip_find(sentencepiece_train sentencepiece_trainer.h sentencepiece_train)
 laclip_find(jpeg jpeglib.h jpeg)
 laclip_find(utf8proc utf8proc.h utf8proc)
 laclip_find(stb stb_image.h)

@@ -41,6 +41,23 @@ struct Draw {
   }
 };
 
+// One tensor of all parts, which must lie one behind the other.
+Tensor joined(const std::vector<const Parameter*>& parts, Tensor Parameter::*which, Shape shape) {
+  Tensor all = parts.front()->*which;
+  const auto* end = static_cast<const std::byte*>(all.data);
+  for (const Parameter* p : parts) {
+    check((p->*which).data == end,
+          "{} does not follow the parameter before it in memory: its width is no multiple of {} "
+          "elements",
+          p->name, kElementAlignment);
+    end += (p->*which).bytes();
+  }
+  all.shape = shape;
+  check(static_cast<const std::byte*>(all.data) + all.bytes() == end,
+        "{} and those that follow do not make {}", parts.front()->name, shape.text());
+  return all;
+}
+
 }  // namespace
 
 const Parameter& ParameterSet::add(std::string name, Shape shape, Decay decay,
@@ -53,6 +70,13 @@ const Parameter& ParameterSet::add(std::string name, Shape shape, Decay decay,
   parameter.initializer = initializer;
   parameter.keep_f32 = keep_f32;
   return parameters_.emplace_back(std::move(parameter));
+}
+
+const Parameter& ParameterSet::join(std::initializer_list<const Parameter*> parts, Shape shape) {
+  Joint& joint = joints_.emplace_back();
+  joint.parts = parts;
+  joint.whole.shape = shape;
+  return joint.whole;
 }
 
 void ParameterSet::allocate(DType compute, Training training, Device device) {
@@ -96,6 +120,11 @@ void ParameterSet::allocate(DType compute, Training training, Device device) {
     if (trains) p->gradient = gradient_memory_.tensor(p->shape, DType::f32, 4 * at);
     at += aligned(p->shape.elements());
   }
+  for (auto& [parts, whole] : joints_) {
+    whole.value = joined(parts, &Parameter::value, whole.shape);
+    if (masters) whole.master = joined(parts, &Parameter::master, whole.shape);
+    if (trains) whole.gradient = joined(parts, &Parameter::gradient, whole.shape);
+  }
 }
 
 void ParameterSet::assign(const Parameter& parameter, const Tensor& from) {
@@ -119,7 +148,9 @@ void ParameterSet::assign(const Parameter& parameter, const Tensor& from) {
 }
 
 void ParameterSet::assign_or_refer(const Parameter& parameter, const Tensor& from) {
-  const bool joined = std::find(joined_.begin(), joined_.end(), &parameter) != joined_.end();
+  const bool joined = std::any_of(joints_.begin(), joints_.end(), [&](const Joint& joint) {
+    return std::count(joint.parts.begin(), joint.parts.end(), &parameter) > 0;
+  });
   const bool fits = parameter.value.dtype == from.dtype &&
                     parameter.shape.elements() == from.elements() &&
                     reinterpret_cast<uintptr_t>(from.data) % size_t(size_of(from.dtype)) == 0;
@@ -135,24 +166,6 @@ Tensor ParameterSet::beside_master(const Tensor& flat, const Parameter& p) const
   Tensor part = p.master;
   part.data = flat.as<float>() + (p.master.as<float>() - masters_.as<float>());
   return part;
-}
-
-Tensor ParameterSet::joined(std::initializer_list<const Parameter*> parameters, Shape shape) {
-  const Tensor first = (*parameters.begin())->value;
-  const auto* end = static_cast<const std::byte*>(first.data);
-  for (const Parameter* p : parameters) {
-    check(p->value.data == end,
-          "{} does not follow the parameter before it in memory: its width is "
-          "no multiple of {} elements",
-          p->name, kElementAlignment);
-    end += p->value.bytes();
-    joined_.push_back(p);
-  }
-  Tensor all = first;
-  all.shape = shape;
-  check(static_cast<const std::byte*>(all.data) + all.bytes() == end,
-        "{} and those that follow do not make {}", (*parameters.begin())->name, shape.text());
-  return all;
 }
 
 void ParameterSet::initialize(uint64_t seed) {

@@ -60,6 +60,10 @@ class ParameterSet {
   const Parameter& add(std::string name, Shape shape, Decay decay, Initializer initializer,
                        bool keep_f32 = false);
 
+  // Parameters declared one after the other, seen as one matrix [shape] (query, key and value
+  // weights as one product). Its tensors are valid after allocate(), as theirs are.
+  const Parameter& join(std::initializer_list<const Parameter*> parts, Shape shape);
+
   // Gives every parameter memory (zeroed). compute = f32 or bf16. Without training there are no
   // fp32 masters beside bf16 values.
   void allocate(DType compute, Training training, Device device = Device::cpu);
@@ -72,10 +76,6 @@ class ParameterSet {
   // parameter reads `from` where it lies, if type and alignment allow it and the parameter is not
   // joined to others; its own memory stays untouched and so costs nothing.
   void assign_or_refer(const Parameter& parameter, const Tensor& from);
-
-  // Parameters declared one after the other, seen as one matrix [shape] (query, key and value
-  // weights as one product).
-  Tensor joined(std::initializer_list<const Parameter*> parameters, Shape shape);
 
   void initialize(uint64_t seed);  // draws all parameters
   void refresh_values(Stream&);    // value = master in the compute type
@@ -100,8 +100,12 @@ class ParameterSet {
   // The part of a flat array that belongs to a parameter.
   Tensor beside_master(const Tensor& flat, const Parameter& p) const;
 
+  struct Joint {
+    std::vector<const Parameter*> parts;
+    Parameter whole;
+  };
   std::deque<Parameter> parameters_;
-  std::vector<const Parameter*> joined_;
+  std::deque<Joint> joints_;
   Buffer weights_, compute_weights_, gradient_memory_, moments_;
   Tensor masters_, gradients_, first_moments_, second_moments_, values_;
   int64_t decayed_ = 0;

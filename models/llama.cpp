@@ -5,13 +5,8 @@
 #include <cmath>
 #include <numbers>
 
-#include "kernels/ops/activation.h"
-#include "kernels/ops/elementwise.h"
 #include "kernels/ops/embedding.h"
 #include "kernels/ops/kv_cache.h"
-#include "kernels/ops/linear.h"
-#include "kernels/ops/rmsnorm.h"
-#include "kernels/ops/rope.h"
 #include "kernels/ops/token_ops.h"
 
 namespace laclip {
@@ -84,7 +79,7 @@ void LlamaRows::clear() {
     list->clear();
 }
 
-Llama::Llama(LlamaConfig config, DType dtype)
+Llama::Llama(LlamaConfig config, DType dtype, Training training)
     : config_(config),
       dtype_(dtype),
       parameters_(std::make_unique<ParameterSet>()),
@@ -92,36 +87,40 @@ Llama::Llama(LlamaConfig config, DType dtype)
   const int64_t C = config.width, F = config.mlp_width, V = config.vocabulary;
   const int64_t q_width = config.heads * config.head_size;
   const int64_t k_width = config.key_heads * config.head_size;
-  const Normal drawn{0.02f};
-  auto matrix = [&](const std::string& name, Shape shape) {
-    return &parameters_->add(name, shape, Decay::yes, drawn);
+  // Matrices that write into the residual stream start smaller, by the number of such writes.
+  const Normal drawn{0.02f}, narrow{0.02f / std::sqrt(2.0f * float(config.layers))};
+  auto matrix = [&](const std::string& name, Shape shape, Normal init) {
+    return &parameters_->add(name, shape, Decay::yes, init);
   };
   auto norm = [&](const std::string& name) {
-    return &parameters_->add(name, {C}, Decay::no, Constant{1});
+    return RmsNorm{&parameters_->add(name, {C}, Decay::no, Constant{1}), config.eps};
   };
-  tokens_ = matrix("model.embed_tokens.weight", {V, C});
+  tokens_ = matrix("model.embed_tokens.weight", {V, C}, drawn);
   for (int64_t i = 0; i < config.layers; ++i) {
     const std::string at = fmt::format("model.layers.{}.", i);
-    Layer layer;
-    layer.input_norm = norm(at + "input_layernorm.weight");
-    layer.q = matrix(at + "self_attn.q_proj.weight", {q_width, C});
-    layer.k = matrix(at + "self_attn.k_proj.weight", {k_width, C});
-    layer.v = matrix(at + "self_attn.v_proj.weight", {k_width, C});
-    layer.o = matrix(at + "self_attn.o_proj.weight", {C, q_width});
-    layer.mlp_norm = norm(at + "post_attention_layernorm.weight");
-    layer.gate = matrix(at + "mlp.gate_proj.weight", {F, C});
-    layer.up = matrix(at + "mlp.up_proj.weight", {F, C});
-    layer.down = matrix(at + "mlp.down_proj.weight", {C, F});
-    layers_.push_back(layer);
+    RotaryBlock block;
+    block.norm_1 = norm(at + "input_layernorm.weight");
+    const Parameter* q = matrix(at + "self_attn.q_proj.weight", {q_width, C}, drawn);
+    const Parameter* k = matrix(at + "self_attn.k_proj.weight", {k_width, C}, drawn);
+    const Parameter* v = matrix(at + "self_attn.v_proj.weight", {k_width, C}, drawn);
+    block.attention.qkv.w = &parameters_->join({q, k, v}, {config.qkv_width(), C});
+    block.attention.o.w = matrix(at + "self_attn.o_proj.weight", {C, q_width}, narrow);
+    block.attention.heads = int(config.heads);
+    block.attention.key_heads = int(config.key_heads);
+    block.norm_2 = norm(at + "post_attention_layernorm.weight");
+    const Parameter* gate = matrix(at + "mlp.gate_proj.weight", {F, C}, drawn);
+    const Parameter* up = matrix(at + "mlp.up_proj.weight", {F, C}, drawn);
+    block.mlp.gate_up.w = &parameters_->join({gate, up}, {2 * F, C});
+    block.mlp.down.w = matrix(at + "mlp.down_proj.weight", {C, F}, narrow);
+    blocks_.push_back(block);
   }
   final_norm_ = norm("model.norm.weight");
-  head_ = config.tied ? tokens_ : matrix("lm_head.weight", {V, C});
+  head_ = config.tied ? tokens_ : matrix("lm_head.weight", {V, C}, drawn);
+  parameters_->allocate(dtype, training);
+}
 
-  parameters_->allocate(dtype, Training::no);
-  for (Layer& layer : layers_) {
-    layer.qkv = parameters_->joined({layer.q, layer.k, layer.v}, {config.qkv_width(), C});
-    layer.gate_up = parameters_->joined({layer.gate, layer.up}, {2 * F, C});
-  }
+Tensor Llama::rope_table() const {
+  return rope_table_.tensor({config_.max_length, config_.head_size}, DType::f32);
 }
 
 void Llama::forward(Step& step, const LlamaRows& rows, const KvPool& pool, Out logits) const {
@@ -133,42 +132,39 @@ void Llama::forward(Step& step, const LlamaRows& rows, const KvPool& pool, Out l
   const int64_t N = rows.count(), C = config_.width;
   const Tensor x = step.tensor({N, C});
   embedding_forward(step.stream, x, tokens_->value, none, at.ids, none);
-  for (size_t i = 0; i < layers_.size(); ++i)
-    forward_layer(step, layers_[i], x, at, pool.keys(int64_t(i)), pool.values(int64_t(i)));
+  for (size_t i = 0; i < blocks_.size(); ++i)
+    infer_block(step, blocks_[i], x, at, pool.keys(int64_t(i)), pool.values(int64_t(i)));
 
   const int64_t R = int64_t(rows.wanted.size());
   if (R == 0) return;
   const Tensor last = step.tensor({R, C}), normed = step.tensor({R, C});
   gather_rows_forward(step.stream, last, x, at.wanted);
-  rmsnorm_forward(step.stream, normed, last, final_norm_->value, config_.eps);
+  rmsnorm_forward(step.stream, normed, none, last, final_norm_.gamma->value, final_norm_.eps);
   linear_forward(step.stream, logits, normed, head_->value, none);
 }
 
-void Llama::forward_layer(Step& step, const Layer& layer, Tensor x, const RowTensors& rows,
-                          Tensor keys, Tensor values) const {
+// A block on rows that see cached keys and values; x is changed in place.
+void Llama::infer_block(Step& step, const RotaryBlock& block, Tensor x, const RowTensors& rows,
+                        Tensor keys, Tensor values) const {
   const ArenaScope scope(step.arena);
   Stream& stream = step.stream;
-  const int64_t N = x[0], C = config_.width, F = config_.mlp_width;
-  const int heads = int(config_.heads), key_heads = int(config_.key_heads);
-  const Tensor table = rope_table_.tensor({config_.max_length, config_.head_size}, DType::f32);
+  const int64_t N = x[0];
+  const auto& [qkv_matrix, o, heads, key_heads] = block.attention;
 
-  const Tensor normed = step.tensor({N, C}), change = step.tensor({N, C});
-  rmsnorm_forward(stream, normed, x, layer.input_norm->value, config_.eps);
+  const Tensor normed = step.tensor(x.shape), change = step.tensor(x.shape);
+  rmsnorm_forward(stream, normed, none, x, block.norm_1.gamma->value, block.norm_1.eps);
   const Tensor qkv = step.tensor({N, config_.qkv_width()});
-  linear_forward(stream, qkv, normed, layer.qkv, none);
-  rope_forward(stream, qkv, table, rows.positions, {heads, key_heads});
+  qkv_matrix.forward(step, normed, qkv);
+  rope_forward(stream, qkv, rope_table(), rows.positions, {heads, key_heads});
   kv_append(stream, keys, values, qkv, rows.where);
   const Tensor attended = step.tensor({N, config_.heads * config_.head_size});
   cached_attention_forward(stream, attended, qkv, keys, values, rows.prefix_begin,
                            rows.prefix_count, rows.own_begin, rows.own_count, heads, key_heads);
-  linear_forward(stream, change, attended, layer.o->value, none);
+  o.forward(step, attended, change);
   add(stream, x, x, change);
 
-  rmsnorm_forward(stream, normed, x, layer.mlp_norm->value, config_.eps);
-  const Tensor gate_up = step.tensor({N, 2 * F}), hidden = step.tensor({N, F});
-  linear_forward(stream, gate_up, normed, layer.gate_up, none);
-  swiglu_forward(stream, hidden, gate_up);
-  linear_forward(stream, change, hidden, layer.down->value, none);
+  rmsnorm_forward(stream, normed, none, x, block.norm_2.gamma->value, block.norm_2.eps);
+  block.mlp.forward(step, normed, change);
   add(stream, x, x, change);
 }
 

@@ -10,7 +10,7 @@
 #include <memory>
 #include <vector>
 
-#include "engine/parameter.h"
+#include "engine/layers/rotary_block.h"
 #include "engine/step.h"
 #include "kernels/core/roles.h"
 #include "models/llama_config.h"
@@ -48,7 +48,8 @@ struct LlamaRows {
 
 class Llama {
  public:
-  Llama(LlamaConfig config, DType dtype);  // weights are zero until they are assigned
+  // Weights are zero until they are assigned or initialised.
+  Llama(LlamaConfig config, DType dtype, Training training = Training::no);
   Llama(const Llama&) = delete;
 
   // What weights are referred to in: kept as long as the model.
@@ -62,22 +63,22 @@ class Llama {
 
   const LlamaConfig& config() const { return config_; }
   DType dtype() const { return dtype_; }
-  const ParameterSet& parameters() const { return *parameters_; }
   ParameterSet& parameters() { return *parameters_; }
+  const ParameterSet& parameters() const { return *parameters_; }
 
  private:
-  struct Layer {
-    const Parameter *input_norm, *q, *k, *v, *o, *mlp_norm, *gate, *up, *down;
-    Tensor qkv, gate_up;  // views over q, k, v and over gate, up
-  };
-  void forward_layer(Step& step, const Layer& layer, Tensor x, const struct RowTensors& rows,
-                     Tensor keys, Tensor values) const;
+  friend class LlamaTrainer;
+  void infer_block(Step& step, const RotaryBlock& block, Tensor x, const struct RowTensors& rows,
+                   Tensor keys, Tensor values) const;
+  Tensor rope_table() const;  // [T D]
 
   LlamaConfig config_;
   DType dtype_;
   std::unique_ptr<ParameterSet> parameters_;
-  const Parameter *tokens_, *final_norm_, *head_;
-  std::vector<Layer> layers_;
+  const Parameter* tokens_;  // [V C]
+  std::vector<RotaryBlock> blocks_;
+  RmsNorm final_norm_;
+  const Parameter* head_;  // [V C]; the same as tokens_ if tied
   std::shared_ptr<const void> files_;
   Buffer rope_table_;  // [max_length D]: cosines, then sines
 };

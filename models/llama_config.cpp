@@ -66,6 +66,37 @@ LlamaConfig parse_llama_config(const Json& json, const std::string& place) {
   return c;
 }
 
+Json to_json(const LlamaConfig& c) {
+  Json json = {{"architectures", {"LlamaForCausalLM"}},
+               {"model_type", "llama"},
+               {"hidden_act", "silu"},
+               {"hidden_size", c.width},
+               {"intermediate_size", c.mlp_width},
+               {"num_hidden_layers", c.layers},
+               {"num_attention_heads", c.heads},
+               {"num_key_value_heads", c.key_heads},
+               {"head_dim", c.head_size},
+               {"vocab_size", c.vocabulary},
+               {"max_position_embeddings", c.max_length},
+               {"rms_norm_eps", c.eps},
+               {"rope_theta", c.rope_theta},
+               {"tie_word_embeddings", c.tied},
+               {"attention_bias", false},
+               {"mlp_bias", false},
+               {"bos_token_id", c.begin_token},
+               {"eos_token_id", c.end_token}};
+  const RopeScaling& scaling = c.rope_scaling;
+  if (scaling.kind == RopeScaling::Kind::linear)
+    json["rope_scaling"] = {{"rope_type", "linear"}, {"factor", scaling.factor}};
+  if (scaling.kind == RopeScaling::Kind::llama3)
+    json["rope_scaling"] = {{"rope_type", "llama3"},
+                            {"factor", scaling.factor},
+                            {"low_freq_factor", scaling.low_freq_factor},
+                            {"high_freq_factor", scaling.high_freq_factor},
+                            {"original_max_position_embeddings", scaling.original_length}};
+  return json;
+}
+
 void LlamaConfig::check_sizes(const std::string& place) const {
   check(width > 0 && mlp_width > 0 && layers > 0 && heads > 0 && vocabulary > 0 && max_length > 0,
         "{}: a size is zero or negative (width {}, mlp {}, layers {}, heads {}, vocabulary {}, "

@@ -30,5 +30,6 @@ struct LlamaConfig {
 };
 
 LlamaConfig parse_llama_config(const Json& json, const std::string& place);
+Json to_json(const LlamaConfig& config);  // what parse_llama_config reads, in Hugging Face's form
 
 }  // namespace laclip

@@ -14,6 +14,7 @@
 
 namespace laclip {
 
-std::unique_ptr<Llama> load_llama(const fs::path& path, DType dtype);
+std::unique_ptr<Llama> load_llama(const fs::path& path, DType dtype,
+                                  Training training = Training::no);
 
 }  // namespace laclip

@@ -69,4 +69,21 @@ void swiglu_forward(Stream&, Out y, In x) {
   });
 }
 
+void swiglu_backward(Stream&, Out dx, In dy, In x) {
+  const int64_t N = dy[0], F = dy[1];
+  dispatch_float(x.dtype, [&]<class T>(TypeTag<T>) {
+#pragma omp parallel for schedule(static) if (N * F > 16384)
+    for (int64_t n = 0; n < N; ++n) {
+      const T *gate = x.as<T>() + n * 2 * F, *up = gate + F, *grad = dy.as<T>() + n * F;
+      T *dgate = dx.as<T>() + n * 2 * F, *dup = dgate + F;
+#pragma omp simd
+      for (int64_t f = 0; f < F; ++f) {
+        const float g = float(gate[f]), s = sigmoid(g), d = float(grad[f]);
+        store(dgate[f], d * float(up[f]) * s * (1.0f + g * (1.0f - s)));
+        store(dup[f], d * g * s);
+      }
+    }
+  });
+}
+
 }  // namespace laclip::cpu

@@ -1,17 +1,19 @@
 #include "kernels/ops/rope.h"
 
 namespace laclip::cpu {
+namespace {
 
-void rope_forward(Stream&, InOut qkv, In table, In positions, RopeOptions o) {
+// Turns the query and key heads by direction times the angle of their position.
+void rotate(const char* op, InOut qkv, In table, In positions, RopeOptions o, float direction) {
   const int64_t N = qkv[0], Q = qkv[1], T = table[0], D = table[1], half = D / 2;
   const int64_t rotated = o.heads + o.key_heads;
   check(Q == (o.heads + 2 * o.key_heads) * D && D % 2 == 0,
-        "rope_forward: a row of {} values is not [q | k | v] of {} + 2·{} heads of {}", Q, o.heads,
+        "{}: a row of {} values is not [q | k | v] of {} + 2·{} heads of {}", op, Q, o.heads,
         o.key_heads, D);
   const int32_t* place = positions.as<int32_t>();
   for (int64_t n = 0; n < N; ++n)
-    check(place[n] >= 0 && place[n] < T, "rope_forward: position {} of row {} is outside 0..{}",
-          place[n], n, T - 1);
+    check(place[n] >= 0 && place[n] < T, "{}: position {} of row {} is outside 0..{}", op, place[n],
+          n, T - 1);
   dispatch_float(qkv.dtype, [&]<class X>(TypeTag<X>) {
 #pragma omp parallel for schedule(static) if (N * Q > 16384)
     for (int64_t n = 0; n < N; ++n) {
@@ -20,13 +22,23 @@ void rope_forward(Stream&, InOut qkv, In table, In positions, RopeOptions o) {
         X* x = qkv.as<X>() + n * Q + h * D;
 #pragma omp simd
         for (int64_t i = 0; i < half; ++i) {
-          const float a = float(x[i]), b = float(x[i + half]);
-          x[i] = X(a * cosine[i] - b * sine[i]);
-          x[i + half] = X(b * cosine[i] + a * sine[i]);
+          const float a = float(x[i]), b = float(x[i + half]), s = direction * sine[i];
+          store(x[i], a * cosine[i] - b * s);
+          store(x[i + half], b * cosine[i] + a * s);
         }
       }
     }
   });
+}
+
+}  // namespace
+
+void rope_forward(Stream&, InOut qkv, In table, In positions, RopeOptions o) {
+  rotate("rope_forward", qkv, table, positions, o, 1.0f);
+}
+
+void rope_backward(Stream&, InOut dqkv, In table, In positions, RopeOptions o) {
+  rotate("rope_backward", dqkv, table, positions, o, -1.0f);
 }
 
 }  // namespace laclip::cpu

@@ -4,6 +4,8 @@
 //
 //   x[i]       <- x[i] cos - x[i + D/2] sin        cos = table[position][i]
 //   x[i + D/2] <- x[i + D/2] cos + x[i] sin        sin = table[position][D/2 + i]
+//
+// The backward op turns the gradient back by the same angle, the transpose of the rotation.
 #pragma once
 
 #include "kernels/core/op.h"
@@ -16,12 +18,17 @@ struct RopeOptions {
 };
 
 using RopeForward = void(Stream&, InOut qkv, In table, In positions, RopeOptions);
+using RopeBackward = void(Stream&, InOut dqkv, In table, In positions, RopeOptions);
 namespace cpu {
 RopeForward rope_forward;
-}
+RopeBackward rope_backward;
+}  // namespace cpu
 
 // table[T D]: row t holds cos(t·f_i) for i < D/2, then sin(t·f_i); the model builds it.
 inline constexpr Op<RopeForward> rope_forward{
     "rope_forward: qkv[N Q] <- table[T D]:f32 positions[N]:i32", cpu::rope_forward};
+
+inline constexpr Op<RopeBackward> rope_backward{
+    "rope_backward: dqkv[N Q] <- table[T D]:f32 positions[N]:i32", cpu::rope_backward};
 
 }  // namespace laclip

@@ -102,7 +102,8 @@ void check_gradient(const Forward& forward, const Backward& backward, const Size
         if (item.role == Role::in) item.memory.store(back.find(item.name)->memory.load());
       for (const auto& [name, gradient] : gradients_of(exact))
         EXPECT_LE(relative_error(gradients.at(name), gradient),
-                  value_tolerance(back.find(name)->memory.tensor.dtype))
+                  value_tolerance(inputs.rounded_terms ? type
+                                                       : back.find(name)->memory.tensor.dtype))
             << name;
     }
   }

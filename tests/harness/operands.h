@@ -21,6 +21,8 @@ struct OpInputs {
   std::map<std::string, Doubles> given{};  // operands that are not random
   std::vector<std::string> absent{};       // optional operands passed as none
   std::map<std::string, DType> types{};    // of `:*` operands that differ from the activations
+  // In bf16 the terms of fp32 sums are rounded before they are added (docs/numerics.md).
+  bool rounded_terms = false;
 };
 
 // The operands of a reference by name, with the sizes by letter.

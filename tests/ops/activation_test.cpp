@@ -36,16 +36,23 @@ void check_activation(Activation kind, Reference reference) {
 TEST(Activation, Gelu) { check_activation(Activation::gelu, gelu_reference); }
 TEST(Activation, QuickGelu) { check_activation(Activation::quick_gelu, quick_gelu_reference); }
 
-TEST(Swiglu, Value) {
-  for (auto [N, width] : {std::pair{1, 1}, {3, 17}, {40, 96}})
-    check_op(swiglu_forward, {{'N', N}, {'F', width}}, [](auto& t) {
-      const int64_t F = t('F');
-      for (int64_t n = 0; n < t('N'); ++n)
-        for (int64_t f = 0; f < F; ++f) {
-          const double g = t["x"][size_t(n * 2 * F + f)], u = t["x"][size_t(n * 2 * F + F + f)];
-          t["y"][size_t(n * F + f)] = g / (1 + std::exp(-g)) * u;
-        }
-    });
+const auto swiglu_reference = [](auto& t) {
+  using std::exp;
+  const auto N = size_t(t('N')), F = size_t(t('F'));
+  for (size_t n = 0; n < N; ++n)
+    for (size_t f = 0; f < F; ++f) {
+      const auto g = t["x"][n * 2 * F + f], u = t["x"][n * 2 * F + F + f];
+      t["y"][n * F + f] = g / (1.0 + exp(-g)) * u;
+    }
+};
+
+TEST(Swiglu, ValueAndGradient) {
+  for (auto [N, F] : {std::pair{1, 1}, {3, 17}, {40, 96}}) {
+    const Sizes sizes{{'N', N}, {'F', F}};
+    check_op(swiglu_forward, sizes, swiglu_reference);
+    check_gradient(swiglu_forward, swiglu_backward, sizes, swiglu_reference, std::tuple{},
+                   std::tuple{});
+  }
 }
 
 }  // namespace

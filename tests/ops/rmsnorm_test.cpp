@@ -1,5 +1,6 @@
 #include "kernels/ops/rmsnorm.h"
 
+#include "tests/harness/gradient.h"
 #include "tests/harness/op_case.h"
 
 namespace laclip::test {
@@ -7,21 +8,52 @@ namespace {
 
 constexpr float kEps = 1e-5f;
 
-const auto rmsnorm_reference = [](auto& t) {
-  const int64_t C = t('C');
-  for (int64_t n = 0; n < t('N'); ++n) {
-    double squares = 0;
-    for (int64_t c = 0; c < C; ++c)
-      squares += t["x"][size_t(n * C + c)] * t["x"][size_t(n * C + c)];
-    for (int64_t c = 0; c < C; ++c)
-      t["y"][size_t(n * C + c)] = t["gamma"][size_t(c)] * t["x"][size_t(n * C + c)] /
-                                  std::sqrt(squares / double(C) + double(kEps));
+const auto reference = [](auto& t) {
+  using S = typename std::decay_t<decltype(t)>::Scalar;
+  using std::sqrt;
+  const auto N = size_t(t('N')), C = size_t(t('C'));
+  for (size_t n = 0; n < N; ++n) {
+    S squares = 0;
+    for (size_t c = 0; c < C; ++c) squares += t["x"][n * C + c] * t["x"][n * C + c];
+    const S rstd = 1.0 / sqrt(squares / double(C) + double(kEps));
+    t["rstd"][n] = rstd;
+    for (size_t c = 0; c < C; ++c) t["y"][n * C + c] = t["gamma"][c] * t["x"][n * C + c] * rstd;
   }
 };
 
 TEST(Rmsnorm, ValueAndRoles) {
-  for (auto [N, C] : {std::pair{3, 5}, {33, 64}, {300, 172}})
-    check_op(rmsnorm_forward, {{'N', N}, {'C', C}}, rmsnorm_reference, std::tuple{kEps});
+  for (auto [N, C] : {std::pair{3, 5}, {33, 64}, {300, 172}}) {
+    check_op(rmsnorm_forward, {{'N', N}, {'C', C}}, reference, std::tuple{kEps});
+    check_op(rmsnorm_forward, {{'N', N}, {'C', C}}, reference, std::tuple{kEps},
+             {.absent = {"rstd"}});
+  }
+}
+
+TEST(Rmsnorm, Gradient) {
+  for (auto [N, C] : {std::pair{3, 5}, {70, 64}, {600, 17}})
+    check_gradient(rmsnorm_forward, rmsnorm_backward, {{'N', N}, {'C', C}}, reference,
+                   std::tuple{kEps}, std::tuple{}, {.absent = {"dskip"}});
+}
+
+// backward's own contract: the gradient by the formula, with a skip gradient added
+TEST(Rmsnorm, BackwardRolesAndSkip) {
+  const auto formula = [](auto& t) {
+    const auto N = size_t(t('N')), C = size_t(t('C'));
+    for (size_t n = 0; n < N; ++n) {
+      const double rstd = t["rstd"][n];
+      double sum_gx = 0;
+      auto normal = [&](size_t c) { return t["x"][n * C + c] * rstd; };
+      auto g = [&](size_t c) { return t["gamma"][c] * t["dy"][n * C + c]; };
+      for (size_t c = 0; c < C; ++c) {
+        t["dgamma"][c] += t["dy"][n * C + c] * normal(c);
+        sum_gx += g(c) * normal(c);
+      }
+      for (size_t c = 0; c < C; ++c)
+        t["dx"][n * C + c] = rstd * (g(c) - normal(c) * sum_gx / double(C)) + t["dskip"][n * C + c];
+    }
+  };
+  for (auto [N, C] : {std::pair{2, 7}, {90, 33}})
+    check_op(rmsnorm_backward, {{'N', N}, {'C', C}}, formula);
 }
 
 }  // namespace

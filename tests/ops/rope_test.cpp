@@ -5,25 +5,35 @@
 namespace laclip::test {
 namespace {
 
+constexpr size_t H = 3, K = 1, D = 8, Q = (H + 2 * K) * D;
+const Sizes kSizes{{'N', 3}, {'Q', int64_t(Q)}, {'T', 5}, {'D', int64_t(D)}};
+const OpInputs kInputs{.given = {{"positions", {0, 4, 2}}}};
+
+// Turns the query and key heads of `rows`, forwards (1) or back (-1).
+const auto rotation = [](const char* rows, double direction) {
+  return [=](auto& t) {
+    for (size_t n = 0; n < 3; ++n)
+      for (size_t h = 0; h < H + K; ++h)
+        for (size_t i = 0; i < D / 2; ++i) {
+          const size_t angle = size_t(t["positions"][n]) * D + i;
+          const double c = t["table"][angle], s = direction * t["table"][angle + D / 2];
+          double &a = t[rows][n * Q + h * D + i], &b = t[rows][n * Q + h * D + D / 2 + i];
+          const double rotated = a * c - b * s;
+          b = b * c + a * s;
+          a = rotated;
+        }
+  };
+};
+
 TEST(Rope, RotatesQueriesAndKeysOnly) {
-  const int64_t H = 3, K = 1, D = 8, Q = (H + 2 * K) * D;
-  const OpInputs inputs{.given = {{"positions", {0, 4, 2}}}};
-  check_op(
-      rope_forward, {{'N', 3}, {'Q', Q}, {'T', 5}, {'D', D}},
-      [=](auto& t) {
-        for (int64_t n = 0; n < 3; ++n)
-          for (int64_t h = 0; h < H + K; ++h)
-            for (int64_t i = 0; i < D / 2; ++i) {
-              const auto row = size_t(t["positions"][size_t(n)]) * size_t(D);
-              const double c = t["table"][row + size_t(i)], s = t["table"][row + size_t(D / 2 + i)];
-              double &a = t["qkv"][size_t(n * Q + h * D + i)],
-                     &b = t["qkv"][size_t(n * Q + h * D + D / 2 + i)];
-              const double rotated = a * c - b * s;
-              b = b * c + a * s;
-              a = rotated;
-            }
-      },
-      std::tuple{RopeOptions{int(H), int(K)}}, inputs);
+  check_op(rope_forward, kSizes, rotation("qkv", 1), std::tuple{RopeOptions{int(H), int(K)}},
+           kInputs);
+}
+
+// The gradient of a rotation is the rotation back: its transpose.
+TEST(Rope, BackwardTurnsBack) {
+  check_op(rope_backward, kSizes, rotation("dqkv", -1), std::tuple{RopeOptions{int(H), int(K)}},
+           kInputs);
 }
 
 }  // namespace

@@ -1,0 +1,82 @@
+#include "apps/train/training_loop.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "base/check.h"
+#include "base/interrupt.h"
+#include "base/log.h"
+#include "base/progress.h"
+
+namespace laclip {
+namespace {
+
+void check_finite(TrainingJob::Gradients g, int64_t done, const fs::path& folder) {
+  check(std::isfinite(g.loss) && std::isfinite(g.norm),
+        "step {}: the loss is {} and the gradient norm {}; the weights of step {} are untouched and "
+        "the last checkpoint is kept in {}. Lower --lr, lengthen --warmup or set --grad-clip-norm 1",
+        done + 1, g.loss, g.norm, done, (folder / "checkpoints/latest").string());
+}
+
+std::string text_of(const MetricValues& values) {
+  std::string text;
+  for (const auto& [name, value] : values) text += fmt::format("  {} {:.4f}", name, value);
+  return text;
+}
+
+}  // namespace
+
+void TrainingLoop::run(TrainingJob& job, int64_t done) const {
+  Metrics metrics(folder, done + 1);
+  const int64_t total = schedule.steps;
+  Progress progress("training", "steps", total, done);
+  const CatchInterrupts scope;
+  Timer since_report;
+  double paused = 0;  // seconds of checkpoints and evaluations since the last report
+  int64_t reported = done, saved = -1;
+  auto save = [&] {
+    if (saved != done) job.save(done);
+    saved = done;
+  };
+  while (done < total) {
+    const TrainingJob::Gradients g = job.compute_gradients();
+    check_finite(g, done, folder);
+    const double lr = schedule.at(done);
+    job.apply(lr, ++done, g.norm);
+    const bool last = done == total;
+    if (last || done % log_every == 0) {
+      const double seconds = since_report.seconds() - paused;
+      const int64_t steps = done - reported;
+      TrainingJob::Report report = job.report(steps, seconds);
+      MetricValues values{{"loss", g.loss},
+                          {"lr", lr},
+                          {"grad_norm", g.norm},
+                          {"batch_time", seconds / double(steps)}};
+      values.insert(values.end(), report.metrics.begin(), report.metrics.end());
+      metrics.write("train", done, values);
+      progress.update(done, fmt::format("loss {:.4f}  lr {:.2e}  {}", g.loss, lr, report.text));
+      since_report.restart();
+      paused = 0;
+      reported = done;
+    }
+    const Timer pause;
+    if (last || done % save_every == 0) save();
+    if (last || done % eval_every == 0) {
+      if (const MetricValues values = job.evaluate(); !values.empty()) {
+        metrics.write("val", done, values);
+        log_info("step {}:{}", done, text_of(values));
+      }
+    }
+    paused += pause.seconds();
+    if (interrupted() && !last) {
+      save();
+      progress.finish();
+      fail("stopped after step {} of {}; --resume latest goes on from there", done, total);
+    }
+  }
+  progress.finish();
+  log_info("{}", (folder / "checkpoints/latest").string());
+}
+
+}  // namespace laclip

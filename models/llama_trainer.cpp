@@ -1,0 +1,125 @@
+#include "models/llama_trainer.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "kernels/ops/cross_entropy.h"
+#include "kernels/ops/embedding.h"
+
+namespace laclip {
+namespace {
+
+Tensor ints(const std::vector<int32_t>& list) {
+  return tensor_of(list.data(), {int64_t(list.size())});
+}
+
+float weight_of(std::span<const LlamaBatch> parts) {
+  int64_t counted = 0;
+  for (const LlamaBatch& part : parts) counted += part.counted();
+  check(counted > 0, "a batch without anything to predict; documents need at least two tokens");
+  return float(1.0 / double(counted));
+}
+
+}  // namespace
+
+int64_t LlamaBatch::counted() const {
+  return std::count_if(targets.begin(), targets.end(), [](int32_t target) { return target >= 0; });
+}
+
+void LlamaBatch::add(std::span<const int32_t> document, size_t first_target) {
+  for (size_t i = 0; i + 1 < document.size(); ++i) {
+    ids.push_back(document[i]);
+    targets.push_back(i + 1 >= first_target ? document[i + 1] : -1);
+    positions.push_back(int32_t(i));
+  }
+  offsets.push_back(int32_t(ids.size()));
+}
+
+LlamaTrainer::LlamaTrainer(Llama& model, int64_t max_rows)
+    : model_(model),
+      max_rows_(max_rows),
+      activation_bytes_(plan(max_rows)),
+      arena_("activations", activation_bytes_) {}
+
+float LlamaTrainer::forward(Step& step, const LlamaBatch& batch, float weight, Saved& s) {
+  check(batch.rows() <= max_rows_, "a batch of {} rows, but memory was planned for {}",
+        batch.rows(), max_rows_);
+  const Shape rows{batch.rows(), model_.config().width};
+  const RotarySequences at{ints(batch.offsets), ints(batch.positions), model_.rope_table()};
+  Tensor x = step.tensor(rows);
+  embedding_forward(step.stream, x, model_.tokens_->value, none, ints(batch.ids), none);
+  for (const RotaryBlock& block : model_.blocks_) {
+    const Tensor y = step.tensor(rows);
+    s.blocks.push_back(block.forward(step, x, at, y));
+    x = y;
+  }
+  s.x = x;
+  s.normed = step.tensor(rows);
+  s.final_norm = model_.final_norm_.forward(step, s.x, s.normed);
+  s.lse = step.statistics({batch.rows()});
+  float loss = 0;
+  cross_entropy_forward(step.stream, tensor_of(&loss, {1}), s.lse, s.normed, model_.head_->value,
+                        ints(batch.targets), weight);
+  return loss;
+}
+
+void LlamaTrainer::backward(Step& step, const LlamaBatch& batch, float weight, const Saved& s) {
+  const ArenaScope scope(step.arena);
+  Tensor dx = step.tensor(s.x.shape), dy = step.tensor(s.x.shape);
+  const Tensor dnormed = step.tensor(s.x.shape);
+  cross_entropy_backward(step.stream, dnormed, model_.head_->gradient, s.normed,
+                         model_.head_->value, ints(batch.targets), s.lse, weight);
+  model_.final_norm_.backward(step, s.final_norm, dnormed, s.x, dy);
+  for (size_t i = s.blocks.size(); i-- > 0;) {
+    model_.blocks_[i].backward(step, s.blocks[i], dy, dx);
+    std::swap(dx, dy);
+  }
+  embedding_backward(step.stream, model_.tokens_->gradient, none, dy, ints(batch.ids), none);
+}
+
+float LlamaTrainer::compute_gradients(std::span<const LlamaBatch> parts) {
+  const float weight = weight_of(parts);
+  Step step{stream_, arena_, model_.dtype()};
+  model_.parameters().zero_gradients(stream_);
+  float loss = 0;
+  for (const LlamaBatch& part : parts) {
+    const ArenaScope scope(arena_);
+    Saved saved;
+    loss += forward(step, part, weight, saved);
+    backward(step, part, weight, saved);
+  }
+  return loss;
+}
+
+float LlamaTrainer::loss(std::span<const LlamaBatch> parts) {
+  const float weight = weight_of(parts);
+  Step step{stream_, arena_, model_.dtype()};
+  float loss = 0;
+  for (const LlamaBatch& part : parts) {
+    const ArenaScope scope(arena_);
+    Saved saved;
+    loss += forward(step, part, weight, saved);
+  }
+  return loss;
+}
+
+void LlamaTrainer::apply(const OptimizerOptions& options, double lr, int64_t step, float norm) {
+  optimizer_step(stream_, model_.parameters(), options, lr, step, norm);
+}
+
+// A dry run over documents of two tokens: memory depends on the number of rows alone.
+int64_t LlamaTrainer::plan(int64_t rows) {
+  Arena arena;
+  Stream stream;
+  stream.dry_run = true;
+  Step step{stream, arena, model_.dtype()};
+  LlamaBatch batch;
+  const int32_t document[] = {0, 0};
+  for (int64_t i = 0; i < rows; ++i) batch.add(document);
+  Saved saved;
+  forward(step, batch, 1, saved);
+  backward(step, batch, 1, saved);
+  return arena.high_water();
+}
+
+}  // namespace laclip
