@@ -8,6 +8,7 @@ namespace laclip {
 
 void add_rewrite_command(CLI::App& root);
 void add_train_command(CLI::App& root);
+void add_pretrain_command(CLI::App& root);
 void add_evaluate_command(CLI::App& root);
 void add_generate_command(CLI::App& root);
 void add_tokenize_command(CLI::App& root);

@@ -27,6 +27,7 @@ int main(int argc, char** argv) {
 
   add_rewrite_command(program);
   add_train_command(program);
+  add_pretrain_command(program);
   add_evaluate_command(program);
   add_generate_command(program);
   add_tokenize_command(program);

@@ -29,18 +29,23 @@ std::vector<bool> LlamaAndTokenizer::end_tokens() const {
   return ends;
 }
 
+void check_vocabulary(const Llama& model, const Tokenizer& tokenizer, const std::string& model_path,
+                      const std::string& tokenizer_path) {
+  check(tokenizer.begin_token().has_value() && tokenizer.kind() != "clip-bpe",
+        "{}: a {} vocabulary; LLaMA needs its own tokenizer", tokenizer_path, tokenizer.kind());
+  constexpr int64_t kPadding = 256;  // some models round their vocabulary up
+  const int64_t rows = model.config().vocabulary, tokens = tokenizer.vocabulary();
+  check(tokens <= rows && rows - tokens < kPadding,
+        "{}: a vocabulary of {} tokens, but the model {} has {}; give the tokenizer that the model "
+        "was trained with",
+        tokenizer_path, tokens, model_path, rows);
+}
+
 LlamaAndTokenizer open_llama(const std::string& model, const std::string& tokenizer,
                              const std::string& precision) {
   LlamaAndTokenizer pair{nullptr, load_tokenizer(tokenizer)};
-  check(pair.tokenizer->begin_token().has_value() && pair.tokenizer->kind() != "clip-bpe",
-        "{}: a {} vocabulary; LLaMA needs its own tokenizer", tokenizer, pair.tokenizer->kind());
   pair.model = load_llama(model, parse_precision(precision));
-  constexpr int64_t kPadding = 256;  // some models round their vocabulary up
-  const int64_t rows = pair.model->config().vocabulary, tokens = pair.tokenizer->vocabulary();
-  check(tokens <= rows && rows - tokens < kPadding,
-        "{}: a vocabulary of {} tokens, but the model {} has "
-        "{}; give the tokenizer that the model was trained with",
-        tokenizer, tokens, model, rows);
+  check_vocabulary(*pair.model, *pair.tokenizer, model, tokenizer);
   return pair;
 }
 

@@ -13,6 +13,10 @@ namespace laclip {
 DType parse_precision(const std::string& name);  // fp32 or bf16
 Device parse_device(const std::string& name);    // auto, cpu or cuda; Error if it is not there
 
+// Error if a LLaMA and a tokenizer do not belong together; the paths are for the message.
+void check_vocabulary(const Llama& model, const Tokenizer& tokenizer, const std::string& model_path,
+                      const std::string& tokenizer_path);
+
 // A LLaMA and its tokenizer; Error if their vocabularies do not belong together.
 struct LlamaAndTokenizer {
   std::unique_ptr<Llama> model;

@@ -2,8 +2,10 @@
 
 #include <fmt/ranges.h>
 
+#include "base/atomic_folder.h"
 #include "base/check.h"
 #include "engine/safetensors.h"
+#include "engine/training_state.h"
 
 namespace laclip {
 namespace {
@@ -72,16 +74,9 @@ std::unique_ptr<Clip> load_clip(const fs::path& folder, DType dtype) {
 }
 
 void save_checkpoint(const Clip& model, const fs::path& folder, const Json& state) {
-  const fs::path temporary = folder.string() + ".tmp";
-  fs::remove_all(temporary);
-  make_folders(temporary);
-  std::vector<NamedTensor> weights, moments;
-  const ParameterSet& parameters = model.parameters();
-  for (const Parameter& p : parameters.list()) {
-    weights.push_back({p.name, p.master});
-    moments.push_back({"m." + p.name, parameters.first_moment(p)});
-    moments.push_back({"v." + p.name, parameters.second_moment(p)});
-  }
+  AtomicFolder files(folder);
+  std::vector<NamedTensor> weights;
+  for (const Parameter& p : model.parameters().list()) weights.push_back({p.name, p.master});
   const PixelScale& pixels = model.config().pixels;
   const Json config = {{"model_cfg", model.config().json},
                        {"preprocess_cfg",
@@ -89,21 +84,14 @@ void save_checkpoint(const Clip& model, const fs::path& folder, const Json& stat
                          {"std", pixels.std},
                          {"interpolation", model.config().interpolation},
                          {"resize_mode", "shortest"}}}};
-  write_safetensors(temporary / kModel, weights);
-  write_safetensors(temporary / kMoments, moments);
-  write_atomically(temporary / kConfig, config.dump(2) + "\n");
-  write_atomically(temporary / kState, state.dump(2) + "\n");
-  // A folder cannot be renamed onto another, so an old one goes aside first, whole.
-  const fs::path old = folder.string() + ".old.tmp";
-  fs::remove_all(old);
-  std::error_code error;
-  if (fs::exists(folder)) fs::rename(folder, old, error);
-  if (!error) fs::rename(temporary, folder, error);
-  check(!error, "{}: cannot move the checkpoint into place: {}", folder.string(), error.message());
-  fs::remove_all(old);
+  write_safetensors(files / kModel, weights);
+  save_training_state(model.parameters(), files / kMoments, Masters::no);
+  write_atomically(files / kConfig, config.dump(2) + "\n");
+  write_atomically(files / kState, state.dump(2) + "\n");
+  files.commit();
 }
 
-bool is_checkpoint(const fs::path& folder) {
+bool is_clip_checkpoint(const fs::path& folder) {
   for (const char* file : {kModel, kConfig, kMoments, kState})
     if (!fs::exists(folder / file)) return false;
   return true;
@@ -117,12 +105,7 @@ Json load_checkpoint(Clip& model, const fs::path& folder) {
         "checkpoint of laclip train",
         folder.string());
   load_clip_weights(model, folder / kModel);
-  const SafetensorsFile moments(folder / kMoments);
-  const ParameterSet& parameters = model.parameters();
-  for (const Parameter& p : parameters.list()) {
-    copy_to_f32(parameters.first_moment(p), moments.tensor("m." + p.name));
-    copy_to_f32(parameters.second_moment(p), moments.tensor("v." + p.name));
-  }
+  load_training_state(model.parameters(), folder / kMoments);
   return read_training_state(folder);
 }
 

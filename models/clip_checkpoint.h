@@ -25,7 +25,7 @@ std::unique_ptr<Clip> load_clip(const fs::path& folder, DType dtype);
 
 void save_checkpoint(const Clip& model, const fs::path& folder, const Json& state);
 // Whether all files are there that load_checkpoint() reads.
-bool is_checkpoint(const fs::path& folder);
+bool is_clip_checkpoint(const fs::path& folder);
 Json read_training_state(const fs::path& folder);
 // Weights and moments; returns the state.
 Json load_checkpoint(Clip& model, const fs::path& folder);

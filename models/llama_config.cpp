@@ -83,8 +83,8 @@ Json to_json(const LlamaConfig& c) {
                {"tie_word_embeddings", c.tied},
                {"attention_bias", false},
                {"mlp_bias", false},
-               {"bos_token_id", c.begin_token},
-               {"eos_token_id", c.end_token}};
+               {"bos_token_id", 1},
+               {"eos_token_id", c.end_tokens}};
   const RopeScaling& scaling = c.rope_scaling;
   if (scaling.kind == RopeScaling::Kind::linear)
     json["rope_scaling"] = {{"rope_type", "linear"}, {"factor", scaling.factor}};

@@ -9,10 +9,6 @@
 namespace laclip {
 namespace {
 
-Tensor ints(const std::vector<int32_t>& list) {
-  return tensor_of(list.data(), {int64_t(list.size())});
-}
-
 float weight_of(std::span<const LlamaBatch> parts) {
   int64_t counted = 0;
   for (const LlamaBatch& part : parts) counted += part.counted();
@@ -45,9 +41,10 @@ float LlamaTrainer::forward(Step& step, const LlamaBatch& batch, float weight, S
   check(batch.rows() <= max_rows_, "a batch of {} rows, but memory was planned for {}",
         batch.rows(), max_rows_);
   const Shape rows{batch.rows(), model_.config().width};
-  const RotarySequences at{ints(batch.offsets), ints(batch.positions), model_.rope_table()};
+  const RotarySequences at{tensor_of(batch.offsets), tensor_of(batch.positions),
+                           model_.rope_table()};
   Tensor x = step.tensor(rows);
-  embedding_forward(step.stream, x, model_.tokens_->value, none, ints(batch.ids), none);
+  embedding_forward(step.stream, x, model_.tokens_->value, none, tensor_of(batch.ids), none);
   for (const RotaryBlock& block : model_.blocks_) {
     const Tensor y = step.tensor(rows);
     s.blocks.push_back(block.forward(step, x, at, y));
@@ -59,7 +56,7 @@ float LlamaTrainer::forward(Step& step, const LlamaBatch& batch, float weight, S
   s.lse = step.statistics({batch.rows()});
   float loss = 0;
   cross_entropy_forward(step.stream, tensor_of(&loss, {1}), s.lse, s.normed, model_.head_->value,
-                        ints(batch.targets), weight);
+                        tensor_of(batch.targets), weight);
   return loss;
 }
 
@@ -68,13 +65,13 @@ void LlamaTrainer::backward(Step& step, const LlamaBatch& batch, float weight, c
   Tensor dx = step.tensor(s.x.shape), dy = step.tensor(s.x.shape);
   const Tensor dnormed = step.tensor(s.x.shape);
   cross_entropy_backward(step.stream, dnormed, model_.head_->gradient, s.normed,
-                         model_.head_->value, ints(batch.targets), s.lse, weight);
+                         model_.head_->value, tensor_of(batch.targets), s.lse, weight);
   model_.final_norm_.backward(step, s.final_norm, dnormed, s.x, dy);
   for (size_t i = s.blocks.size(); i-- > 0;) {
     model_.blocks_[i].backward(step, s.blocks[i], dy, dx);
     std::swap(dx, dy);
   }
-  embedding_backward(step.stream, model_.tokens_->gradient, none, dy, ints(batch.ids), none);
+  embedding_backward(step.stream, model_.tokens_->gradient, none, dy, tensor_of(batch.ids), none);
 }
 
 float LlamaTrainer::compute_gradients(std::span<const LlamaBatch> parts) {

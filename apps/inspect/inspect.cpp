@@ -119,7 +119,7 @@ Json inspect_clip(const fs::path& folder) {
                {"embed_dim", config.embed},
                {"context_length", config.context_length},
                {"vocabulary", config.vocabulary}};
-  if (is_checkpoint(folder)) json["step"] = read_training_state(folder).value("step", Json());
+  if (is_clip_checkpoint(folder)) json["step"] = read_training_state(folder).value("step", Json());
   return json;
 }
 

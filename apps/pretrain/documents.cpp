@@ -1,65 +1,41 @@
 #include "apps/pretrain/documents.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
-#include <mutex>
 
 #include "base/check.h"
 #include "base/philox.h"
 #include "base/thread_pool.h"
+#include "data/documents.h"
 #include "data/text_table.h"
 
 namespace laclip {
-namespace {
-
-std::string text_of(const std::string& line, bool json, const std::string& place) {
-  if (!json) return line;
-  const Json value = parse_json(line, place);
-  if (value.is_string()) return value.get<std::string>();
-  check(value.is_object(), "{}: a JSON string or an object with the field \"text\" is needed",
-        place);
-  return json_field<std::string>(value, "text", place);
-}
-
-}  // namespace
 
 Documents::Documents(const fs::path& file, const Tokenizer& tokenizer, int64_t longest,
                      int threads) {
   check(tokenizer.begin_token() && tokenizer.end_token(),
-        "{}: a tokenizer without begin and end tokens; LLaMA needs them", tokenizer.kind());
-  const std::vector<std::string> lines = read_lines(file);
-  const bool json = file.extension() == ".jsonl";
-  constexpr size_t kBlock = 1024;  // lines of one job
-  std::vector<std::vector<std::vector<int32_t>>> blocks((lines.size() + kBlock - 1) / kBlock);
-  std::mutex mutex;
-  std::string error;
+        "a {} vocabulary has no begin and end tokens; give LLaMA's kind", tokenizer.kind());
+  const std::vector<std::string> texts = read_documents(file);
+  std::vector<std::vector<int32_t>> all(texts.size());
   {
+    constexpr size_t kBlock = 1024;  // texts of one job
     ThreadPool pool(threads);
-    for (size_t b = 0; b < blocks.size(); ++b)
-      pool.submit([&, b] {
-        for (size_t i = b * kBlock; i < std::min(lines.size(), (b + 1) * kBlock); ++i) try {
-            if (lines[i].empty()) continue;
-            auto ids = tokenizer.encode(
-                text_of(lines[i], json, fmt::format("{}:{}", file.string(), i + 1)));
-            ids.insert(ids.begin(), *tokenizer.begin_token());
-            ids.push_back(*tokenizer.end_token());
-            blocks[b].push_back(std::move(ids));
-          } catch (const std::exception& e) {
-            std::lock_guard lock(mutex);
-            if (error.empty()) error = e.what();
-          }
+    for (size_t begin = 0; begin < texts.size(); begin += kBlock)
+      pool.submit([&, begin] {
+        for (size_t i = begin; i < std::min(texts.size(), begin + kBlock); ++i) {
+          all[i] = tokenizer.encode(texts[i]);
+          all[i].insert(all[i].begin(), *tokenizer.begin_token());
+          all[i].push_back(*tokenizer.end_token());
+        }
       });
   }
-  check(error.empty(), "{}", error);
-  for (const auto& block : blocks)
-    for (const auto& ids : block)
-      for (size_t first = 0; first + 1 < ids.size(); first += size_t(longest) - 1) {
-        const size_t last = std::min(ids.size(), first + size_t(longest));
-        tokens_.insert(tokens_.end(), ids.begin() + int64_t(first), ids.begin() + int64_t(last));
-        begin_.push_back(int64_t(tokens_.size()));
-      }
-  check(size() > 0, "{}: no documents in this file", file.string());
+  // A part begins with the last token of the one before, so that every token but the first is
+  // predicted once.
+  for (const auto& ids : all)
+    for (size_t first = 0; first + 1 < ids.size(); first += size_t(longest) - 1) {
+      const size_t last = std::min(ids.size(), first + size_t(longest));
+      tokens_.insert(tokens_.end(), ids.begin() + int64_t(first), ids.begin() + int64_t(last));
+      begin_.push_back(int64_t(tokens_.size()));
+    }
 }
 
 uint64_t Documents::digest() const {
@@ -89,10 +65,7 @@ LlamaBatch DocumentDealer::next(int64_t max_rows) {
     }
     const auto document = documents_[order_[at_]];
     const int64_t rows = int64_t(document.size()) - 1;
-    check(rows <= max_rows,
-          "a document of {} tokens, but a batch takes {}; use a larger "
-          "--batch-tokens",
-          document.size(), max_rows);
+    check(rows <= max_rows, "a document of {} tokens for batches of {}", document.size(), max_rows);
     if (batch.rows() + rows > max_rows) return batch;
     batch.add(document);
     ++at_;

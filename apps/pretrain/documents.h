@@ -12,9 +12,8 @@ namespace laclip {
 
 class Documents {
  public:
-  // JSONL (a string, or an object with the field "text", a line) or text (a document a line). Each
-  // becomes begin + text + end; one that is longer than `longest` tokens is cut into several. Empty
-  // lines are passed over. Error if nothing is left, naming file and line of what cannot be read.
+  // Those of read_documents(file), each as begin + text + end; one that is longer than `longest`
+  // tokens is cut into several.
   Documents(const fs::path& file, const Tokenizer& tokenizer, int64_t longest, int threads);
 
   size_t size() const { return begin_.size() - 1; }

@@ -1,6 +1,7 @@
 // laclip pretrain: trains a LLaMA on documents, from nothing or from given weights.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <memory>
 
 #include "apps/command.h"
@@ -36,7 +37,7 @@ std::unique_ptr<Llama> make_model(const PretrainOptions& o, const Tokenizer& tok
     fail_usage("give either --model CONFIG.json, to start from nothing, or --pretrained FOLDER");
   if (!o.pretrained.empty()) {
     auto model = load_llama(o.pretrained, type, Training::yes);
-    check_vocabulary(*model, tokenizer, o.tokenizer, o.pretrained);
+    check_vocabulary(*model, tokenizer, o.pretrained, o.tokenizer);
     return model;
   }
   Json json = read_json(o.model);
@@ -59,6 +60,8 @@ class PretrainRun : public TrainingJob {
   MetricValues evaluate() override;
   void save(int64_t step) override;
   Json identity() const;
+  // Tokens of a document that fit the positions of the model and a batch.
+  int64_t longest() const { return std::min(model_->config().max_length, o_.batch_tokens) + 1; }
   void resume(const fs::path& checkpoint);
 
   const PretrainOptions& o_;
@@ -77,12 +80,11 @@ PretrainRun::PretrainRun(const PretrainOptions& o, const CLI::App& command)
       tokenizer_(load_tokenizer(o.tokenizer)),
       folder_(o.logs, o.name, o.resume, is_llama_checkpoint),
       model_(make_model(o, *tokenizer_)),
-      documents_(o.train_data, *tokenizer_, model_->config().max_length + 1, o.workers),
+      documents_(o.train_data, *tokenizer_, longest(), o.workers),
       dealer_(documents_, o.seed),
       trainer_(*model_, o.batch_tokens) {
   if (!o.val_data.empty())
-    validation_ = std::make_unique<Documents>(o.val_data, *tokenizer_,
-                                              model_->config().max_length + 1, o.workers);
+    validation_ = std::make_unique<Documents>(o.val_data, *tokenizer_, longest(), o.workers);
   if (const fs::path from = folder_.resume_from(); !from.empty()) resume(from);
   folder_.create();
   write_manifest(folder_.path(), command, identity());
@@ -136,8 +138,6 @@ MetricValues PretrainRun::evaluate() {
     while (i < validation_->size() &&
            batch.rows() + int64_t((*validation_)[i].size()) - 1 <= o_.batch_tokens)
       batch.add((*validation_)[i++]);
-    check(batch.rows() > 0, "{}: a document is longer than --batch-tokens {}", o_.val_data,
-          o_.batch_tokens);
     total += double(trainer_.loss({&batch, 1})) * double(batch.counted());
     rows += batch.counted();
   }
@@ -155,9 +155,11 @@ void PretrainRun::run() {
   log_info("{} parameters, {} of activations; {} documents, {} tokens, {} steps of {}",
            model_->parameters().elements(), format_bytes(double(trainer_.activation_bytes())),
            documents_.size(), documents_.tokens(), o_.steps, o_.batch_tokens * o_.accum_freq);
-  const TrainingLoop loop{
-      folder_.path(), {0, o_.lr, o_.lr_end, o_.warmup, o_.steps, o_.lr_scheduler == "cosine"},
-      o_.log_every, o_.save_every, o_.eval_every};
+  const TrainingLoop loop{folder_.path(),
+                          {0, o_.lr, o_.lr_end, o_.warmup, o_.steps, o_.lr_scheduler == "cosine"},
+                          o_.log_every,
+                          o_.save_every,
+                          o_.eval_every};
   loop.run(*this, done_);
 }
 
@@ -166,42 +168,43 @@ void PretrainRun::run() {
 void add_pretrain_command(CLI::App& root) {
   CLI::App* command = add_command(root, "pretrain", "train a LLaMA on documents (a rewriter)");
   auto o = std::make_shared<PretrainOptions>();
-  auto add = [&](const char* flag, auto& value, const char* help) {
+  auto option = [&](const char* flag, auto& value, const char* help) {
     return command->add_option(flag, value, help);
   };
   const auto not_negative = CLI::NonNegativeNumber, positive = CLI::PositiveNumber;
-  add("--train-data", o->train_data, "documents: .jsonl ({\"text\": ...} a line) or text lines")
+  option("--train-data", o->train_data, "documents: .jsonl ({\"text\": ...} a line) or text lines")
       ->required();
-  add("--val-data", o->val_data, "documents for the validation loss");
-  add("--tokenizer", o->tokenizer, "tokenizer.model or tokenizer.bin")->required();
-  add("--model", o->model, "config.json of Hugging Face's form, to start from nothing");
-  add("--pretrained", o->pretrained, "LLaMA folder or llama2.c file to start from");
-  add("--precision", o->precision, "fp32, or bf16 with fp32 masters")
+  option("--val-data", o->val_data, "documents for the validation loss");
+  option("--tokenizer", o->tokenizer, "tokenizer.model or tokenizer.bin")->required();
+  option("--model", o->model, "config.json of Hugging Face's form, to start from nothing");
+  option("--pretrained", o->pretrained, "LLaMA folder or llama2.c file to start from");
+  option("--precision", o->precision, "fp32, or bf16 with fp32 masters")
       ->check(CLI::IsMember({"fp32", "bf16"}));
-  add("--device", o->device, "where to train")->check(CLI::IsMember({"auto", "cpu", "cuda"}));
-  add("--steps", o->steps, "optimiser steps")->check(positive);
-  add("--batch-tokens", o->batch_tokens, "tokens of a micro-batch")->check(positive);
-  add("--accum-freq", o->accum_freq, "micro-batches of a step")->check(positive);
-  add("--lr", o->lr, "peak learning rate")->check(not_negative);
-  add("--lr-end", o->lr_end, "learning rate at the end")->check(not_negative);
-  add("--lr-scheduler", o->lr_scheduler, "shape of the schedule")
+  add_device_option(*command, o->device);
+  option("--steps", o->steps, "optimiser steps")->check(positive);
+  option("--batch-tokens", o->batch_tokens, "tokens of a micro-batch")->check(positive);
+  option("--accum-freq", o->accum_freq, "micro-batches of a step")->check(positive);
+  option("--lr", o->lr, "peak learning rate")->check(not_negative);
+  option("--lr-end", o->lr_end, "learning rate at the end")->check(not_negative);
+  option("--lr-scheduler", o->lr_scheduler, "shape of the schedule")
       ->check(CLI::IsMember({"cosine", "const"}));
-  add("--warmup", o->warmup, "steps of linear warm-up")->check(not_negative);
-  add("--wd", o->wd, "weight decay (of matrices)")->check(not_negative);
-  add("--beta1", o->beta1, "AdamW beta1")->check(CLI::Range(0.0, 1.0));
-  add("--beta2", o->beta2, "AdamW beta2")->check(CLI::Range(0.0, 1.0));
-  add("--eps", o->eps, "AdamW epsilon")->check(not_negative);
-  add("--grad-clip-norm", o->grad_clip_norm, "clip the gradient norm (0 = off)")
+  option("--warmup", o->warmup, "steps of linear warm-up")->check(not_negative);
+  option("--wd", o->wd, "weight decay (of matrices)")->check(not_negative);
+  option("--beta1", o->beta1, "AdamW beta1")->check(CLI::Range(0.0, 1.0));
+  option("--beta2", o->beta2, "AdamW beta2")->check(CLI::Range(0.0, 1.0));
+  option("--eps", o->eps, "AdamW epsilon")->check(not_negative);
+  option("--grad-clip-norm", o->grad_clip_norm, "clip the gradient norm (0 = off)")
       ->check(not_negative);
-  add("--seed", o->seed, "of initialisation and order");
-  add("-j,--workers", o->workers, "threads that tokenize")->check(CLI::Range(1, 1024));
-  add("--logs", o->logs, "folder of run folders");
-  add("--name", o->name, "name of the run folder");
-  add("--resume", o->resume, "'latest' goes on with this run; or a checkpoint folder");
-  add("--log-every-n-steps", o->log_every, "steps between two lines of metrics")->check(positive);
-  add("--save-every-n-steps", o->save_every, "steps between checkpoints")->check(positive);
-  add("--eval-every-n-steps", o->eval_every, "steps between evaluations")->check(positive);
-  add("--keep", o->keep, "checkpoints to keep")->check(positive);
+  option("--seed", o->seed, "of initialisation and order");
+  option("-j,--workers", o->workers, "threads that tokenize")->check(CLI::Range(1, 1024));
+  option("--logs", o->logs, "folder of run folders");
+  option("--name", o->name, "name of the run folder");
+  option("--resume", o->resume, "'latest' goes on with this run; or a checkpoint folder");
+  option("--log-every-n-steps", o->log_every, "steps between two lines of metrics")
+      ->check(positive);
+  option("--save-every-n-steps", o->save_every, "steps between checkpoints")->check(positive);
+  option("--eval-every-n-steps", o->eval_every, "steps between evaluations")->check(positive);
+  option("--keep", o->keep, "checkpoints to keep")->check(positive);
   command->callback([o, command] {
     parse_device(o->device);
     PretrainRun(*o, *command).run();

@@ -9,21 +9,22 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "data/caption_table.h"
+#include "data/documents.h"
 #include "tokenizer/byte_pair.h"
+#include "tokenizer/sentencepiece_train.h"
 #include "tokenizer/tokenizer.h"
 
 namespace laclip {
 namespace {
 
 struct TokenizeOptions {
-  std::string tokenizer, train, output;
+  std::string tokenizer, train, kind = "clip", output;
   CaptionTableOptions table;
   bool jsonl = false, decode = false;
   int64_t vocabulary = 8192;
 };
 
-void train_vocabulary(const TokenizeOptions& o) {
-  if (o.output.empty()) fail_usage("--train needs --output FILE for the vocabulary");
+void train_clip_vocabulary(const TokenizeOptions& o) {
   constexpr int64_t kFixed = 512 + 2;  // byte symbols, start and end
   if (o.vocabulary <= kFixed)
     fail_usage("--vocab-size {}: more than {} is needed", o.vocabulary, kFixed);
@@ -39,6 +40,24 @@ void train_vocabulary(const TokenizeOptions& o) {
   write_merges(o.output, merges);
   log_info("{}: a vocabulary of {} tokens from {} captions", o.output,
            kFixed + int64_t(merges.size()), captions.size());
+}
+
+void train_llama_vocabulary(const TokenizeOptions& o) {
+  std::vector<std::string> lines;
+  for (const std::string& document : read_documents(o.train))
+    for (size_t begin = 0; begin < document.size();) {
+      const size_t end = std::min(document.find('\n', begin), document.size());
+      if (end > begin) lines.push_back(document.substr(begin, end - begin));
+      begin = end + 1;
+    }
+  train_sentencepiece(o.output, lines, o.vocabulary);
+  log_info("{}: a vocabulary of {} pieces from {} lines", o.output, o.vocabulary, lines.size());
+}
+
+void train_vocabulary(const TokenizeOptions& o) {
+  if (o.output.empty()) fail_usage("--train needs --output FILE for the vocabulary");
+  if (o.kind == "clip") return train_clip_vocabulary(o);
+  train_llama_vocabulary(o);
 }
 
 void tokenize(const TokenizeOptions& o) {
@@ -73,7 +92,10 @@ void add_tokenize_command(CLI::App& root) {
                       "CLIP vocabulary, tokenizer.model or tokenizer.bin");
   command->add_flag("--jsonl", o->jsonl, "texts are JSON strings, one a line");
   command->add_flag("--decode", o->decode, "from arrays of ids to text");
-  command->add_option("--train", o->train, "make a byte-level BPE vocabulary from these captions");
+  command->add_option("--train", o->train,
+                      "make a vocabulary from these captions (clip) or documents (llama)");
+  command->add_option("--kind", o->kind, "of --train: CLIP's byte-level BPE, or SentencePiece")
+      ->check(CLI::IsMember({"clip", "llama"}));
   command->add_option("--caption-column", o->table.column,
                       "of --train with a table between tabs: a number or a name");
   command->add_option("--vocab-size", o->vocabulary, "of --train")->check(CLI::PositiveNumber);

@@ -1,18 +1,14 @@
 #include "apps/train/run_folder.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "base/check.h"
 #include "base/log.h"
-#include "models/clip_checkpoint.h"
 
 namespace laclip {
 namespace {
-
-std::string default_name(const TrainOptions& o) {
-  return fmt::format("{}-lr_{:g}-b_{}-seed_{}", fs::path(o.model).stem().string(), o.lr,
-                     o.batch_size * o.accum_freq, o.seed);
-}
 
 // The folders step_*, in order.
 std::vector<fs::path> checkpoints(const fs::path& folder) {
@@ -27,26 +23,26 @@ std::vector<fs::path> checkpoints(const fs::path& folder) {
 
 }  // namespace
 
-RunFolder::RunFolder(const TrainOptions& o)
-    : path_(fs::path(o.logs) / (o.name.empty() ? default_name(o) : o.name)) {
-  check(o.resume == "latest" || !fs::exists(path_ / "metrics.jsonl"),
-        "{}: a run is there already; go on with "
-        "it by --resume latest, or choose another --name",
+RunFolder::RunFolder(const std::string& logs, const std::string& name, std::string resume,
+                     IsCheckpoint* is_checkpoint)
+    : path_(fs::path(logs) / name), resume_(std::move(resume)), is_checkpoint_(is_checkpoint) {
+  check(resume_ == "latest" || !fs::exists(path_ / "metrics.jsonl"),
+        "{}: a run is there already; go on with it by --resume latest, or choose another --name",
         path_.string());
 }
 
 void RunFolder::create() const { make_folders(path_ / "checkpoints"); }
 
-fs::path RunFolder::resume_from(const TrainOptions& o) const {
-  if (o.resume.empty()) return {};
-  if (o.resume != "latest") {
-    check(fs::exists(o.resume), "--resume {}: there is no such checkpoint", o.resume);
-    return o.resume;
+fs::path RunFolder::resume_from() const {
+  if (resume_.empty()) return {};
+  if (resume_ != "latest") {
+    check(fs::exists(resume_), "--resume {}: there is no such checkpoint", resume_);
+    return resume_;
   }
   const fs::path folder = path_ / "checkpoints", latest = folder / "latest";
-  if (is_checkpoint(latest)) return latest;
+  if (is_checkpoint_(latest)) return latest;
   auto all = checkpoints(folder);
-  while (!all.empty() && !is_checkpoint(all.back())) all.pop_back();
+  while (!all.empty() && !is_checkpoint_(all.back())) all.pop_back();
   if (!all.empty()) {
     log_warning("{}: leads to no checkpoint; {} is the newest that is whole", latest.string(),
                 all.back().string());
@@ -59,12 +55,13 @@ fs::path RunFolder::resume_from(const TrainOptions& o) const {
   return {};
 }
 
-void RunFolder::save(const Clip& model, int64_t step, const Json& state, int keep) const {
+void RunFolder::save(int64_t step, int keep,
+                     const std::function<void(const fs::path&)>& write) const {
   const fs::path folder = path_ / "checkpoints";
   for (const auto& entry : fs::directory_iterator(folder))
     if (entry.path().extension() == ".tmp") fs::remove_all(entry.path());  // of a killed run
   const std::string name = fmt::format("step_{:08}", step);
-  save_checkpoint(model, folder / name, state);
+  write(folder / name);
   const fs::path link = folder / "latest.tmp";
   fs::create_directory_symlink(name, link);
   fs::rename(link, folder / "latest");
@@ -72,6 +69,15 @@ void RunFolder::save(const Clip& model, int64_t step, const Json& state, int kee
   const auto all = checkpoints(folder);
   for (size_t i = 0; i + size_t(keep) < all.size(); ++i)
     if (all[i].filename() != name) fs::remove_all(all[i]);
+}
+
+void check_identity(const Json& state, const Json& identity, const fs::path& checkpoint) {
+  for (const auto& [name, value] : identity.items()) {
+    const Json was = state.contains("identity") ? state["identity"].value(name, Json()) : Json();
+    check(was == value,
+          "{}: this checkpoint was made with {} = {}, now it is {}; a resumed run needs the same",
+          checkpoint.string(), name, was.dump(), value.dump());
+  }
 }
 
 }  // namespace laclip

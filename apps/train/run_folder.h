@@ -1,32 +1,39 @@
-// The folder of a training run: logs/NAME/ with config.toml, manifest.json, metrics and
-// checkpoints/.
+// The folder of a training run: LOGS/NAME/ with config.toml, manifest.json, metrics, checkpoints/.
 #pragma once
 
+#include <functional>
 #include <string>
 
-#include "apps/train/options.h"
-#include "base/file.h"
 #include "base/json.h"
-#include "models/clip.h"
 
 namespace laclip {
 
 class RunFolder {
  public:
-  // Error if the folder holds a run already and none is to be resumed. Nothing is made yet.
-  explicit RunFolder(const TrainOptions& options);
+  using IsCheckpoint = bool(const fs::path& folder);
+
+  // Error if the folder holds a run already and none is to be resumed (resume is not "latest").
+  // Nothing is made yet.
+  RunFolder(const std::string& logs, const std::string& name, std::string resume,
+            IsCheckpoint* is_checkpoint);
   void create() const;
 
   const fs::path& path() const { return path_; }
   // The checkpoint to go on from; empty if there is none. Where checkpoints/latest is missing or
   // leads nowhere, it is the newest whole checkpoint.
-  fs::path resume_from(const TrainOptions& options) const;
-  // Writes checkpoints/step_NNNNNNNN and lets checkpoints/latest point to it; keeps the last
+  fs::path resume_from() const;
+  // Lets `write` make checkpoints/step_NNNNNNNN and checkpoints/latest point to it; keeps the last
   // `keep`.
-  void save(const Clip& model, int64_t step, const Json& state, int keep) const;
+  void save(int64_t step, int keep, const std::function<void(const fs::path&)>& write) const;
 
  private:
   fs::path path_;
+  std::string resume_;
+  IsCheckpoint* is_checkpoint_;
 };
+
+// Error if the run that the checkpoint belongs to differs from this one in what decides its course;
+// the checkpoint's state holds what it was as "identity".
+void check_identity(const Json& state, const Json& identity, const fs::path& checkpoint);
 
 }  // namespace laclip

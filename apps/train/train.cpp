@@ -8,16 +8,14 @@
 #include "apps/command.h"
 #include "apps/manifest.h"
 #include "apps/models.h"
-#include "apps/train/metrics.h"
 #include "apps/train/options.h"
 #include "apps/train/run_folder.h"
+#include "apps/train/training_loop.h"
 #include "apps/train/validation.h"
 #include "base/check.h"
-#include "base/interrupt.h"
 #include "base/log.h"
 #include "base/progress.h"
 #include "data/loader.h"
-#include "engine/schedule.h"
 #include "models/clip_checkpoint.h"
 #include "models/clip_trainer.h"
 
@@ -62,7 +60,13 @@ LoaderOptions loader_options(const TrainOptions& o, const ClipConfig& config) {
   return options;
 }
 
-class TrainRun {
+std::string run_name(const TrainOptions& o) {
+  if (!o.name.empty()) return o.name;
+  return fmt::format("{}-lr_{:g}-b_{}-seed_{}", fs::path(o.model).stem().string(), o.lr,
+                     o.batch_size * o.accum_freq, o.seed);
+}
+
+class TrainRun : public TrainingJob {
  public:
   // Reads and checks everything that a run needs; only then it makes the run folder.
   TrainRun(const TrainOptions& o, const CLI::App& command)
@@ -70,22 +74,12 @@ class TrainRun {
         tokenizer_(open_clip_tokenizer(o.tokenizer)),
         source_(open_source(o)),
         validation_(o),
-        folder_(o),
-        resumed_from_(folder_.resume_from(o)),
+        folder_(o.logs, run_name(o), o.resume, is_clip_checkpoint),
+        resumed_from_(folder_.resume_from()),
         model_(model_config(o, *tokenizer_), parse_precision(o.precision), Training::yes,
                starting_seed()),
         loader_(*source_, loader_options(o, model_.config())),
-        trainer_(model_, int64_t(o.batch_size) * o.accum_freq, o.batch_size) {
-    per_epoch_ = loader_.steps_per_epoch();
-    total_ = o.steps > 0 ? o.steps : o.epochs * per_epoch_;
-    schedule_ = {o.lr_start,
-                 o.lr,
-                 o.lr_end,
-                 o.warmup_epochs >= 0 ? int64_t(o.warmup_epochs * double(per_epoch_))
-                                      : int64_t(o.warmup),
-                 total_,
-                 o.lr_scheduler == "cosine"};
-    optimizer_ = {o.beta1, o.beta2, o.eps, o.wd, o.grad_clip_norm};
+        trainer_(model_, batch(), o.batch_size) {
     if (!resumed_from_.empty())
       resume();
     else if (!o.pretrained.empty())
@@ -96,18 +90,22 @@ class TrainRun {
   void run();
 
  private:
+  Gradients compute_gradients() override;
+  void apply(double lr, int64_t step, float norm) override;
+  Report report(int64_t steps, double seconds) override;
+  MetricValues evaluate() override;
+  void save(int64_t step) override;
+  void resume();
+  Schedule schedule() const;
+  ClipBatch to_tensors(const Batch& batch) const;
+  Json identity() const;
+  int64_t batch() const { return int64_t(o_.batch_size) * o_.accum_freq; }  // pairs of a step
+  double epochs(int64_t steps) const { return double(steps) / double(loader_.steps_per_epoch()); }
   // Weights are drawn only where none are loaded.
   std::optional<uint64_t> starting_seed() const {
     if (resumed_from_.empty() && o_.pretrained.empty()) return o_.seed;
     return std::nullopt;
   }
-  void resume();
-  void train_step();
-  void log(float loss, float norm, double lr);
-  void save();
-  void evaluate();
-  ClipBatch to_tensors(const Batch& batch) const;
-  Json identity() const;
 
   const TrainOptions& o_;
   std::unique_ptr<ClipTokenizer> tokenizer_;
@@ -118,35 +116,34 @@ class TrainRun {
   Clip model_;
   Loader loader_;
   ClipTrainer trainer_;
-  Schedule schedule_;
-  OptimizerOptions optimizer_;
-  int64_t per_epoch_ = 0, total_ = 0, step_ = 0, saved_ = -1;  // step_: steps done
-  std::unique_ptr<Metrics> metrics_;
-  std::unique_ptr<Progress> progress_;
-  Timer since_log_;
-  int64_t logged_ = 0;
-  double waited_ = 0, paused_ = 0;  // seconds; paused_ since the last log
+  int64_t done_ = 0;   // steps
+  double waited_ = 0;  // seconds for data, up to the last report
 };
 
 // What a resumed run must share with the run that it goes on with.
 Json TrainRun::identity() const {
   return {{"data", source_->summary()["digest"]},
-          {"batch_size", o_.batch_size * o_.accum_freq},
+          {"batch_size", batch()},
           {"seed", o_.seed},
           {"precision", o_.precision}};
 }
 
 void TrainRun::resume() {
-  const fs::path& from = resumed_from_;
-  const Json state = load_checkpoint(model_, from);
-  const Json own = identity();
-  for (const auto& [name, value] : own.items())
-    check(state["identity"].value(name, Json()) == value,
-          "{}: this checkpoint was made with {} = {}, now it is "
-          "{}; a resumed run needs the same",
-          from.string(), name, state["identity"].value(name, Json()).dump(), value.dump());
-  step_ = json_field<int64_t>(state, "step", from.string());
-  log_info("{}: going on after step {}", from.string(), step_);
+  const Json state = load_checkpoint(model_, resumed_from_);
+  check_identity(state, identity(), resumed_from_);
+  done_ = json_field<int64_t>(state, "step", resumed_from_.string());
+  log_info("{}: going on after step {}", resumed_from_.string(), done_);
+}
+
+Schedule TrainRun::schedule() const {
+  const int64_t per_epoch = loader_.steps_per_epoch();
+  return {o_.lr_start,
+          o_.lr,
+          o_.lr_end,
+          o_.warmup_epochs >= 0 ? int64_t(o_.warmup_epochs * double(per_epoch))
+                                : int64_t(o_.warmup),
+          o_.steps > 0 ? o_.steps : o_.epochs * per_epoch,
+          o_.lr_scheduler == "cosine"};
 }
 
 ClipBatch TrainRun::to_tensors(const Batch& batch) const {
@@ -159,95 +156,54 @@ ClipBatch TrainRun::to_tensors(const Batch& batch) const {
   return result;
 }
 
-void TrainRun::train_step() {
+TrainingJob::Gradients TrainRun::compute_gradients() {
   const Batch batch = loader_.next();
   const float loss = trainer_.compute_gradients(to_tensors(batch));
-  const float norm = trainer_.gradient_norm();
-  if (!std::isfinite(loss) || !std::isfinite(norm))
-    fail(
-        "step {}: the loss is {} and the gradient norm {}; the weights of step {} are untouched "
-        "and the last "
-        "checkpoint is kept in {}. Lower --lr, lengthen --warmup or set --grad-clip-norm 1",
-        step_ + 1, loss, norm, step_, (folder_.path() / "checkpoints/latest").string());
-  const double lr = schedule_.at(step_);
-  trainer_.apply(optimizer_, lr, ++step_, norm);
-  if (step_ % o_.log_every == 0 || step_ == total_) log(loss, norm, lr);
+  return {loss, trainer_.gradient_norm()};
 }
 
-void TrainRun::log(float loss, float norm, double lr) {
-  const double seconds = since_log_.seconds() - paused_,
-               waited = loader_.seconds_waited() - waited_;
-  const double pairs = double((step_ - logged_) * o_.batch_size * o_.accum_freq);
+void TrainRun::apply(double lr, int64_t step, float norm) {
+  trainer_.apply({o_.beta1, o_.beta2, o_.eps, o_.wd, o_.grad_clip_norm}, lr, step, norm);
+  done_ = step;
+}
+
+TrainingJob::Report TrainRun::report(int64_t steps, double seconds) {
   const double scale = std::exp(double(model_.logit_scale()));
-  metrics_->write("train", step_,
-                  {{"loss", loss},
-                   {"logit_scale", scale},
-                   {"lr", lr},
-                   {"grad_norm", norm},
-                   {"epoch", double(step_) / double(per_epoch_)},
-                   {"samples_per_second", pairs / seconds},
-                   {"data_time", waited / double(step_ - logged_)},
-                   {"batch_time", seconds / double(step_ - logged_)}});
-  log_debug("step {}", step_);
-  const double share = 100 * waited / seconds;
-  progress_->update(
-      step_,
-      fmt::format("epoch {:.2f}  loss {:.4f}  scale {:.2f}  lr {:.2e}  {:.0f} pairs/s  "
-                  "data {:.0f}%",
-                  double(step_) / double(per_epoch_), loss, scale, lr, pairs / seconds, share));
-  since_log_.restart();
-  paused_ = 0;
-  logged_ = step_;
-  waited_ = loader_.seconds_waited();
+  const double rate = double(steps * batch()) / seconds;
+  const double waited = loader_.seconds_waited() - waited_;
+  waited_ += waited;
+  return {{{"logit_scale", scale},
+           {"epoch", epochs(done_)},
+           {"samples_per_second", rate},
+           {"data_time", waited / double(steps)}},
+          fmt::format("epoch {:.2f}  scale {:.2f}  {:.0f} pairs/s  data {:.0f}%", epochs(done_),
+                      scale, rate, 100 * waited / seconds)};
 }
 
-void TrainRun::save() {
-  if (saved_ == step_) return;
-  saved_ = step_;
-  folder_.save(model_, step_,
-               {{"step", step_},
-                {"epoch", double(step_) / double(per_epoch_)},
-                {"identity", identity()}},
-               o_.keep);
+MetricValues TrainRun::evaluate() {
+  if (!validation_.wanted()) return {};
+  return validation_.run(model_, *tokenizer_);
 }
 
-void TrainRun::evaluate() {
-  if (!validation_.wanted()) return;
-  const MetricValues values = validation_.run(model_, *tokenizer_);
-  metrics_->write("val", step_, values);
-  std::string line;
-  for (const auto& [name, value] : values) line += fmt::format("  {} {:.4f}", name, value);
-  log_info("step {}:{}", step_, line);
+void TrainRun::save(int64_t step) {
+  const Json state = {{"step", step}, {"epoch", epochs(step)}, {"identity", identity()}};
+  folder_.save(step, o_.keep,
+               [&](const fs::path& folder) { save_checkpoint(model_, folder, state); });
 }
 
 void TrainRun::run() {
+  const int64_t per_epoch = loader_.steps_per_epoch();
+  const TrainingLoop loop{folder_.path(), schedule(), o_.log_every,
+                          o_.save_every > 0 ? o_.save_every : per_epoch,
+                          o_.eval_every > 0 ? o_.eval_every : per_epoch};
   log_info("{}: {} parameters, {} of activations; {} samples, {} steps an epoch, {} in all",
            o_.model, model_.parameters().elements(),
-           format_bytes(double(trainer_.activation_bytes())), source_->size(), per_epoch_, total_);
-  metrics_ = std::make_unique<Metrics>(folder_.path(), step_ + 1);
-  progress_ = std::make_unique<Progress>("training", "steps", total_, step_);
-  loader_.seek(step_);
-  logged_ = step_;
-  const int64_t save_every = o_.save_every > 0 ? o_.save_every : per_epoch_;
-  const int64_t eval_every = o_.eval_every > 0 ? o_.eval_every : per_epoch_;
-  const CatchInterrupts scope;
-  while (step_ < total_) {
-    train_step();
-    const bool last = step_ == total_;
-    const Timer pause;  // not part of the training speed
-    if (last || step_ % save_every == 0) save();
-    if (last || step_ % eval_every == 0) evaluate();
-    paused_ += pause.seconds();
-    if (interrupted() && !last) {
-      save();
-      progress_->finish();
-      fail("stopped after step {} of {}; --resume latest goes on from there", step_, total_);
-    }
-  }
-  progress_->finish();
+           format_bytes(double(trainer_.activation_bytes())), source_->size(), per_epoch,
+           loop.schedule.steps);
+  loader_.seek(done_);
+  loop.run(*this, done_);
   if (const std::string broken = loader_.report().text(); !broken.empty())
     log_warning("broken samples were replaced: {}", broken);
-  log_info("{}", (folder_.path() / "checkpoints/latest").string());
 }
 
 }  // namespace

@@ -13,10 +13,11 @@ namespace laclip {
 namespace {
 
 void check_finite(TrainingJob::Gradients g, int64_t done, const fs::path& folder) {
-  check(std::isfinite(g.loss) && std::isfinite(g.norm),
-        "step {}: the loss is {} and the gradient norm {}; the weights of step {} are untouched and "
-        "the last checkpoint is kept in {}. Lower --lr, lengthen --warmup or set --grad-clip-norm 1",
-        done + 1, g.loss, g.norm, done, (folder / "checkpoints/latest").string());
+  check(
+      std::isfinite(g.loss) && std::isfinite(g.norm),
+      "step {}: the loss is {} and the gradient norm {}; the weights of step {} are untouched and "
+      "the last checkpoint is kept in {}. Lower --lr, lengthen --warmup or set --grad-clip-norm 1",
+      done + 1, g.loss, g.norm, done, (folder / "checkpoints/latest").string());
 }
 
 std::string text_of(const MetricValues& values) {
