@@ -41,19 +41,32 @@ class PretrainCommand : public testing::Test {
   }
   std::string path(const std::string& name) const { return (folder_ / name).string(); }
   Arguments arguments(const std::string& name, const Arguments& more = {}) const {
-    Arguments list{"pretrain",      "--train-data",
-                   path("documents.jsonl"), "--val-data",
-                   path("validation.jsonl"), "--tokenizer",
-                   path("tokenizer.model"), "--model",
-                   path("config.json"),     "--steps",
-                   "60",            "--batch-tokens",
-                   "256",           "--lr",
-                   "1e-2",          "--warmup",
-                   "5",             "--log-every-n-steps",
-                   "1",             "--save-every-n-steps",
-                   "10",            "--eval-every-n-steps",
-                   "30",            "--logs",
-                   path("logs"),    "--name",
+    Arguments list{"pretrain",
+                   "--train-data",
+                   path("documents.jsonl"),
+                   "--val-data",
+                   path("validation.jsonl"),
+                   "--tokenizer",
+                   path("tokenizer.model"),
+                   "--model",
+                   path("config.json"),
+                   "--steps",
+                   "60",
+                   "--batch-tokens",
+                   "256",
+                   "--lr",
+                   "1e-2",
+                   "--warmup",
+                   "5",
+                   "--log-every-n-steps",
+                   "1",
+                   "--save-every-n-steps",
+                   "10",
+                   "--eval-every-n-steps",
+                   "30",
+                   "--logs",
+                   path("logs"),
+                   "--name",
                    name};
     list.insert(list.end(), more.begin(), more.end());
     return list;
@@ -73,8 +86,8 @@ TEST_F(PretrainCommand, WritesAFolderThatGeneratesWhatItLearned) {
   EXPECT_LT(validation, 1.0);
   const Outcome text = test::run({"generate", "--model", checkpoint("run").string(), "--tokenizer",
                                   (checkpoint("run") / "tokenizer.model").string(), "--prompt",
-                                  "a blue thing is like", "--temperature", "0",
-                                  "--max-new-tokens", "4", "--precision", "fp32"});
+                                  "a blue thing is like", "--temperature", "0", "--max-new-tokens",
+                                  "4", "--precision", "fp32"});
   ASSERT_EQ(text.code, 0) << text.err;
   EXPECT_NE(text.out.find("sky"), std::string::npos) << text.out;
   // The weights can be trained further, as a new run.

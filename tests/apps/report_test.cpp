@@ -3,62 +3,22 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cmath>
 #include <cstdlib>
 
-#include "apps/report/chart.h"
-#include "apps/report/comparison.h"
-#include "apps/report/thumbnail.h"
 #include "base/json.h"
 #include "data/image_decode.h"
 #include "data/image_write.h"
 #include "data/tar_write.h"
+#include "tests/harness/html_check.h"
 #include "tests/harness/program.h"
 
 namespace laclip {
 namespace {
 
+using test::count_of;
+using test::malformed;
 using test::Outcome;
 using Arguments = std::vector<std::string>;
-
-// "" if every element is closed in order and every attribute is quoted; else what is wrong.
-std::string malformed(const std::string& page) {
-  const std::vector<std::string> empty{"!DOCTYPE", "meta", "img", "br"};
-  std::vector<std::string> open;
-  for (size_t at = page.find('<'); at != std::string::npos; at = page.find('<', at)) {
-    const std::string place = page.substr(at, 60);
-    if (page[at + 1] == '/') {
-      const size_t end = page.find('>', at);
-      const std::string tag = page.substr(at + 2, end - at - 2);
-      if (open.empty() || open.back() != tag) return "closes nothing: " + place;
-      open.pop_back();
-      at = end;
-      continue;
-    }
-    size_t end = page.find_first_of(" />", at);
-    const std::string tag = page.substr(at + 1, end - at - 1);
-    while (page[end] == ' ' && tag != "!DOCTYPE") {  // name="value"
-      const size_t equals = page.find_first_of("=> ", end + 1);
-      if (page[equals] != '=' || page[equals + 1] != '"') return "attribute: " + place;
-      const size_t quote = page.find('"', equals + 2);
-      if (page.substr(equals + 2, quote - equals - 2).find_first_of("<>") != std::string::npos)
-        return "attribute with < or >: " + place;
-      end = quote + 1;
-    }
-    if (tag == "!DOCTYPE") end = page.find('>', end);
-    const bool closed = page[end] == '/';
-    if (page[end + (closed ? 1 : 0)] != '>') return "tag: " + place;
-    if (!closed && std::find(empty.begin(), empty.end(), tag) == empty.end()) open.push_back(tag);
-    at = end;
-  }
-  return open.empty() ? "" : "left open: " + open.back();
-}
-
-size_t count_of(const std::string& text, const std::string& part) {
-  size_t count = 0;
-  for (size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++count;
-  return count;
-}
 
 std::string jpeg_of(int shade) {
   Image image{200, 100, std::vector<uint8_t>(200 * 100 * 3, uint8_t(shade))};
@@ -292,55 +252,6 @@ TEST_F(ReportCommand, ABrowserDrawsIt) {
       fs::remove(picture);
     }
   EXPECT_NE(pictures[2], pictures[3]) << "light and dark look the same";
-}
-
-TEST(Chart, TicksAreRound) {
-  for (const auto& [low, high] : std::vector<std::pair<double, double>>{
-           {0, 1}, {0, 117}, {2.31, 4.87}, {0.613, 0.617}, {-3, 12}, {0, 123456}, {5, 5}, {0, 0}}) {
-    const auto ticks = round_ticks(low, high, 5);
-    ASSERT_GE(ticks.size(), 2u);
-    EXPECT_LE(ticks.size(), 8u) << low << " " << high;
-    EXPECT_LE(ticks.front(), low + 1e-9);
-    EXPECT_GE(ticks.back(), high - 1e-9);
-    const double distance = ticks[1] - ticks[0];
-    const double leading = distance / std::pow(10, std::floor(std::log10(distance) + 1e-9));
-    EXPECT_TRUE(std::abs(leading - 1) < 1e-6 || std::abs(leading - 2) < 1e-6 ||
-                std::abs(leading - 5) < 1e-6)
-        << distance;
-    for (const double tick : ticks) EXPECT_NEAR(std::remainder(tick, distance), 0, 1e-6 * distance);
-  }
-  EXPECT_EQ(tick_text(20000, 5000), "20,000");
-  EXPECT_EQ(tick_text(1234567, 1), "1,234,567");
-  EXPECT_EQ(tick_text(0.25, 0.05), "0.25");
-  EXPECT_EQ(tick_text(-2, 1), "−2");
-}
-
-TEST(Chart, EveryRunHasAPathAndGapsAreGaps) {
-  Html html;
-  const double nan = std::nan("");
-  line_chart(html, {"Loss",
-                    "steps",
-                    "loss",
-                    {{"a", 0, {{0, 4}, {10, 3}}}, {"b <c>", 1, {{0, 5}, {5, nan}, {10, 2}}}}});
-  EXPECT_EQ(malformed(html.str()), "") << html.str();
-  EXPECT_EQ(count_of(html.str(), "<path "), 2u);
-  EXPECT_EQ(count_of(html.str(), "<circle "), 4u);
-  EXPECT_EQ(html.str().find("nan"), html.str().rfind("nan")) << "at most in words";
-  EXPECT_NE(html.str().find("<title>b &lt;c&gt;</title>"), std::string::npos);
-  const size_t second = html.str().find("<path ", html.str().find("<path ") + 1);
-  const std::string path = html.str().substr(second, html.str().find('>', second) - second);
-  EXPECT_EQ(count_of(path, "M"), 2u) << path;
-}
-
-TEST(HtmlText, IsEscapedAndValidUtf8) {
-  EXPECT_EQ(escape_html("<a href='x'>&\"é😀"), "&lt;a href=&#39;x&#39;&gt;&amp;&quot;é😀");
-  EXPECT_EQ(escape_html("a\xFF\xC3(\xED\xA0\x80\x01"), "a\uFFFD\uFFFD(\uFFFD\uFFFD\uFFFD\uFFFD");
-  const std::string text = "light work.";
-  const auto encode = [&](size_t n) { return base64(std::as_bytes(std::span(text).first(n))); };
-  EXPECT_EQ(encode(11), "bGlnaHQgd29yay4=");  // RFC 4648
-  EXPECT_EQ(encode(10), "bGlnaHQgd29yaw==");
-  EXPECT_EQ(encode(9), "bGlnaHQgd29y");
-  EXPECT_EQ(encode(0), "");
 }
 
 }  // namespace
