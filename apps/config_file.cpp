@@ -56,8 +56,8 @@ std::vector<std::string> expand_config_file(std::vector<std::string> arguments,
                  command->get_name(), command->get_name());
     if (given(arguments, *option)) continue;
     const std::string value = item.inputs.size() == 1 ? item.inputs[0] : "";
-    if (item.inputs.size() <= 1 && (value.empty() || value == "[]"))
-      continue;                                   // how CLI11 writes "not given"
+    if (item.inputs.size() <= 1 && (value.empty() || value == "[]" || value == "{}"))
+      continue;                                   // how CLI11, by version, writes "not given"
     if (option->get_items_expected_max() == 0) {  // a flag
       options.push_back("--" + item.name + "=" + item.inputs[0]);
       continue;

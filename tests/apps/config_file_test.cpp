@@ -43,6 +43,18 @@ TEST(ConfigFile, GivesOptionsAndFlagsOverrideThem) {
   EXPECT_TRUE(overridden.strict);
 }
 
+TEST(ConfigFile, AnEmptyListMeansNotGiven) {
+  test::TemporaryFolder folder;
+  const std::string path = (folder / "run.toml").string();
+  for (const char* empty : {"[]", "{}", "\"{}\"", "\"\""}) {
+    write_atomically(path, "rewrites = " + std::string(empty) + "\nlr = 0.5\n");
+    Program program;
+    program.run({"train", "--config", path});
+    EXPECT_TRUE(program.files.empty()) << empty;
+    EXPECT_EQ(program.lr, 0.5) << empty;
+  }
+}
+
 TEST(ConfigFile, SectionsMustBelongToTheCommand) {
   test::TemporaryFolder folder;
   const std::string path = (folder / "run.toml").string();

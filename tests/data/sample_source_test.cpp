@@ -154,10 +154,10 @@ TEST(SampleSource, Tables) {
     EXPECT_NE(std::string(error.what()).find("title, filepath"), std::string::npos) << error.what();
   }
   write_atomically(folder / "l.csv", "x/a.jpg,\"one, two\"\nx/readme.txt,no\nx/b.png,three\n");
-  const auto laclip = open_samples((folder / "l.csv").string(), {.root = "/root"});
+  const auto laclip = open_samples((folder / "l.csv").string(), {.root = "/data"});
   ASSERT_EQ(laclip->size(), 2u);
   EXPECT_EQ(laclip->caption(0), "one, two");
-  EXPECT_EQ(laclip->place(1), "/root/x/b.png");
+  EXPECT_EQ(laclip->place(1), "/data/x/b.png");
   EXPECT_EQ(laclip->summary()["left_out"]["rows that are no image"], 1);
   write_atomically(folder / "empty.csv", "");
   EXPECT_THROW(open_samples((folder / "empty.csv").string(), {}), Error);
