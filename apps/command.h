@@ -16,6 +16,7 @@ void add_inspect_command(CLI::App& root);
 void add_bench_command(CLI::App& root);
 void add_report_command(CLI::App& root);
 void add_world_command(CLI::App& root);
+void add_demo_command(CLI::App& root);
 
 // A subcommand with what all of them share: defaults in the help, --config FILE (TOML; flags given
 // on the command line override it).

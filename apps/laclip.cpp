@@ -52,6 +52,7 @@ int main(int argc, char** argv) {
   add_bench_command(program);
   add_report_command(program);
   add_world_command(program);
+  add_demo_command(program);
 
   const auto command = [&] {
     const auto parsed = program.get_subcommands();

@@ -126,7 +126,7 @@ ClipConfig parse_clip_config(const Json& whole, const std::string& place) {
 
 ClipConfig load_clip_config(const std::string& name_or_path) {
   for (const auto& [name, text] : kPresets)
-    if (name == name_or_path)
+    if (fs::path(name).stem() == name_or_path)
       return parse_clip_config(parse_json(std::string(text), "preset " + name_or_path),
                                "preset " + name_or_path);
   fs::path path = name_or_path;
@@ -138,7 +138,7 @@ ClipConfig load_clip_config(const std::string& name_or_path) {
 
 std::vector<std::string> clip_presets() {
   std::vector<std::string> names;
-  for (const auto& [name, text] : kPresets) names.emplace_back(name);
+  for (const auto& [name, text] : kPresets) names.push_back(fs::path(name).stem());
   return names;
 }
 

@@ -1,4 +1,4 @@
-// The files of models/presets/, compiled in: (name without .json, text). Generated at build time.
+// The files of models/presets/, compiled in: (file name, text). Generated at build time.
 #pragma once
 
 #include <string_view>

@@ -15,27 +15,54 @@ namespace {
 struct EvaluateOptions {
   std::string checkpoint, tokenizer, precision = "fp32", device = "auto", output;
   EvaluationSets sets;
+  std::vector<std::string> tasks;
   int threads = 2;
 };
 
+// The sets to evaluate on, with their names in the result: each has either images or pairs.
+std::vector<std::pair<std::string, EvaluationSets>> wanted_sets(const EvaluateOptions& o) {
+  std::vector<std::pair<std::string, EvaluationSets>> all;
+  const auto add = [&](const std::string& name) -> EvaluationSets& {
+    EvaluationSets& set = all.emplace_back(name, o.sets).second;
+    set.images = set.classnames = set.templates = set.pairs = "";
+    return set;
+  };
+  for (const std::string& task : o.tasks) {
+    const fs::path folder = task, templates = folder / "templates.json";
+    check(fs::is_directory(folder / "images") && fs::exists(folder / "classnames.json"),
+          "--tasks {}: images/ and classnames.json are needed in it", task);
+    EvaluationSets& set = add(task);
+    set.images = folder / "images";
+    set.classnames = folder / "classnames.json";
+    if (fs::exists(templates)) set.templates = templates;
+  }
+  if (!o.sets.images.empty()) {
+    EvaluationSets& set = add(o.sets.images);
+    set = o.sets;
+    set.pairs = "";
+  }
+  if (!o.sets.pairs.empty()) add(o.sets.pairs).pairs = o.sets.pairs;
+  return all;
+}
+
 void evaluate(const EvaluateOptions& o) {
   parse_device(o.device);
-  if (o.sets.images.empty() && o.sets.pairs.empty())
-    fail_usage("nothing to evaluate: give --images with --classnames, or --pairs");
   if (!o.sets.images.empty() && o.sets.classnames.empty())
     fail_usage("--images needs --classnames");
+  const auto sets = wanted_sets(o);
+  if (sets.empty())
+    fail_usage("nothing to evaluate: give --images with --classnames, --tasks, or --pairs");
   const auto tokenizer = open_clip_tokenizer(o.tokenizer);
   const auto model = load_clip(o.checkpoint, parse_precision(o.precision));
   check_vocabulary(*model, *tokenizer, o.tokenizer);
-  const Json metrics = evaluate_model(*model, *tokenizer, o.sets, o.threads);
-  // A line for each task, in CLIP_benchmark's form.
-  std::string lines;
-  for (const auto& [task, values] : metrics.items()) {
-    const std::string& data = task == "zeroshot_retrieval" ? o.sets.pairs : o.sets.images;
-    lines += Json{{"dataset", data}, {"model", o.checkpoint}, {"pretrained", o.checkpoint},
-                  {"task", task},    {"metrics", values},     {"language", "en"}}
-                 .dump() +
-             "\n";
+  std::string lines;  // one for each set, in CLIP_benchmark's form
+  for (const auto& [name, set] : sets) {
+    const Json metrics = evaluate_model(*model, *tokenizer, set, o.threads);
+    for (const auto& [task, values] : metrics.items())
+      lines += Json{{"dataset", name}, {"model", o.checkpoint}, {"pretrained", o.checkpoint},
+                    {"task", task},    {"metrics", values},     {"language", "en"}}
+                   .dump() +
+               "\n";
   }
   fmt::print("{}", lines);
   if (!o.output.empty()) write_atomically(o.output, lines);
@@ -56,6 +83,10 @@ void add_evaluate_command(CLI::App& root) {
                       "class names (JSON list, or object by folder)");
   command->add_option("--templates", o->sets.templates,
                       "prompt templates (JSON list); default: a photo of a {}.");
+  command
+      ->add_option("--tasks", o->tasks,
+                   "folders that hold images/, classnames.json and perhaps templates.json each")
+      ->type_name("DIR");
   command->add_option("--pairs", o->sets.pairs, "image-text pairs (JSONL) for retrieval");
   command->add_option("--limit", o->sets.limit, "classify so many images, spread evenly (0 = all)");
   command->add_flag("--strict", o->sets.strict, "stop at the first broken image");

@@ -1,105 +1,36 @@
 #include "apps/evaluate/evaluation.h"
 
 #include <algorithm>
-#include <cmath>
 
+#include "apps/evaluate/features.h"
 #include "apps/evaluate/ranking.h"
 #include "base/check.h"
 #include "base/log.h"
-#include "base/progress.h"
-#include "data/evaluation_sets.h"
 #include "kernels/ops/linear.h"
 
 namespace laclip {
 namespace {
 
-constexpr int64_t kBlock = 128;  // images or texts encoded at once
-
 class Evaluator {
  public:
   Evaluator(const Clip& model, const ClipTokenizer& tokenizer, int threads, bool strict)
-      : model_(model),
-        tokenizer_(tokenizer),
-        threads_(threads),
-        strict_(strict),
-        encoder_(model, kBlock) {}
-
-  std::vector<float> encode_texts(const std::vector<std::string>& texts) {
-    std::vector<std::vector<int32_t>> ids;
-    for (const std::string& text : texts)
-      ids.push_back(tokenizer_.encode_for_clip(text, int(model_.config().context_length)));
-    auto features = encoder_.encode_texts(ids);
-    check_finite(features, texts);
-    return features;
-  }
-
-  // Calls body(which of the images, features[which E]) for blocks of those that are sound; returns
-  // how many were left out, by reason.
-  template <class Body>
-  Json for_each_block(const std::vector<fs::path>& paths, Body&& body) {
-    const int64_t R = model_.config().image_size;
-    const auto interpolation = parse_interpolation(model_.config().interpolation);
-    FaultReport faults(strict_);
-    Progress progress("evaluating", "images", int64_t(paths.size()));
-    for (size_t begin = 0; begin < paths.size(); begin += size_t(kBlock)) {
-      const size_t count = std::min(size_t(kBlock), paths.size() - begin);
-      const auto [which, pixels] =
-          load_images(paths, begin, count, int(R), interpolation, threads_, faults);
-      progress.update(int64_t(begin + count));
-      if (which.empty()) continue;
-      const auto features =
-          encoder_.encode_images(tensor_of(pixels.data(), {int64_t(which.size()), R, R, 3}));
-      std::vector<std::string> names;
-      for (size_t i : which) names.push_back(paths[i].string());
-      check_finite(features, names);
-      body(which, features);
-    }
-    check(faults.total() < int64_t(paths.size()), "no image is sound: {}", faults.text());
-    if (!faults.empty()) log_warning("images left out of the evaluation: {}", faults.text());
-    return faults.counts();
-  }
+      : features_(model, tokenizer, threads), strict_(strict) {}
 
   Json classify(const EvaluationSets& sets);
   Json retrieve(const EvaluationSets& sets);
 
  private:
-  // A model whose features are no numbers has no accuracy.
-  void check_finite(const std::vector<float>& features, const std::vector<std::string>& of) const {
-    for (size_t i = 0; i < features.size(); ++i)
-      check(std::isfinite(features[i]),
-            "the model's feature of '{}' is {}: its weights are damaged, or its training went "
-            "astray; take an earlier checkpoint",
-            of[i / size_t(model_.config().embed)], features[i]);
+  // Returns how many images were left out, by reason.
+  Json for_each_block(const std::vector<fs::path>& paths, const ClipFeatures::Body& body) {
+    FaultReport faults(strict_);
+    features_.images(paths, faults, "evaluating", body);
+    if (!faults.empty()) log_warning("images left out of the evaluation: {}", faults.text());
+    return faults.counts();
   }
 
-  // One unit vector a class: the mean of its prompts' features, over synonyms and templates.
-  std::vector<float> class_weights(const ClassNames& names,
-                                   const std::vector<std::string>& templates);
-
-  const Clip& model_;
-  const ClipTokenizer& tokenizer_;
-  int threads_;
+  ClipFeatures features_;
   bool strict_;
-  ClipEncoder encoder_;
 };
-
-std::vector<float> Evaluator::class_weights(const ClassNames& names,
-                                            const std::vector<std::string>& templates) {
-  const auto E = size_t(model_.config().embed);
-  std::vector<float> weights;
-  for (const auto& synonyms : names.names) {
-    std::vector<std::string> prompts;
-    for (const std::string& name : synonyms)
-      for (const std::string& text : templates) prompts.push_back(fill_template(text, name));
-    const auto features = encode_texts(prompts);
-    std::vector<double> mean(E);
-    for (size_t i = 0; i < features.size(); ++i) mean[i % E] += double(features[i]);
-    double norm = 0;
-    for (double x : mean) norm += x * x;
-    for (double x : mean) weights.push_back(float(x / std::sqrt(norm)));
-  }
-  return weights;
-}
 
 Json Evaluator::classify(const EvaluationSets& sets) {
   ImageFolder folder = read_image_folder(sets.images);
@@ -116,8 +47,8 @@ Json Evaluator::classify(const EvaluationSets& sets) {
     paths.push_back(folder.images[at]);
     labels.push_back(classes[size_t(folder.labels[at])]);
   }
-  const auto E = model_.config().embed, C = int64_t(names.names.size());
-  const auto weights = class_weights(names, templates);
+  const int64_t E = features_.width(), C = int64_t(names.names.size());
+  const auto weights = features_.classes(names, templates);
   ClassificationCounter counter(C);
   Stream stream;
   using Places = std::vector<size_t>;
@@ -156,7 +87,7 @@ Json Evaluator::retrieve(const EvaluationSets& sets) {
     row_of_text.push_back(row);
   }
   Json result =
-      retrieval_recall(images, encode_texts(texts), model_.config().embed, row_of_text).result();
+      retrieval_recall(images, features_.texts(texts), features_.width(), row_of_text).result();
   result["images"] = sound;
   result["texts"] = texts.size();
   if (!left_out.empty()) result["images_left_out"] = left_out;

@@ -99,7 +99,7 @@ void read_configuration(RunData& run, const fs::path& file) {
       if (item.name == "++" || item.name == "--") continue;  // the borders of a section
       std::string value;
       for (const std::string& input : item.inputs) value += (value.empty() ? "" : " ") + input;
-      if (!value.empty() && value != "[]") run.configuration[item.name] = value;
+      if (!value.empty() && value != "[]" && value != "{}") run.configuration[item.name] = value;
     }
   } catch (const CLI::Error& error) {
     fail("{}: {}", file.string(), error.what());

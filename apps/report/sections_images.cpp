@@ -33,7 +33,7 @@ std::vector<std::vector<size_t>> nearest_images(const fs::path& run, const Repor
                                                 const std::vector<fs::path>& paths,
                                                 const std::vector<std::string>& queries) {
   ReportModel model(run, o);
-  const auto images = model.images(paths), texts = model.texts(queries);
+  const auto images = model.images(paths), texts = model.features().texts(queries);
   const size_t E = model.width();
   const auto row = [E](const std::vector<float>& of, size_t i) {
     return std::span(of).subspan(i * E, E);
@@ -77,7 +77,7 @@ std::vector<Prediction> predict(const RunData& run, const ReportOptions& o,
     paths.push_back(folder.images[at]);
   }
   ReportModel model(run.folder, o);
-  const auto weights = model.classes(names, templates), features = model.images(paths);
+  const auto weights = model.features().classes(names, templates), features = model.images(paths);
   const size_t E = model.width(), C = names.names.size();
   for (size_t i = 0; i < predictions.size(); ++i) {
     std::vector<double> scores;

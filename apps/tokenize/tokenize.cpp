@@ -18,7 +18,8 @@ namespace laclip {
 namespace {
 
 struct TokenizeOptions {
-  std::string tokenizer, train, kind = "clip", output;
+  std::string tokenizer, kind = "clip", output;
+  std::vector<std::string> train;
   CaptionTableOptions table;
   bool jsonl = false, decode = false;
   int64_t vocabulary = 8192;
@@ -33,9 +34,11 @@ void train_clip_vocabulary(const TokenizeOptions& o) {
     fail_usage(
         "--vocab-size {}: CLIP's vocabulary has {} tokens, and no reader takes more of a file",
         o.vocabulary, kMost);
-  const CaptionTable table = read_captions(o.train, o.table);
   std::vector<std::string> captions;
-  for (size_t i = 0; i < table.captions.size(); ++i) captions.emplace_back(table.captions[i]);
+  for (const std::string& file : o.train) {
+    const CaptionTable table = read_captions(file, o.table);
+    for (size_t i = 0; i < table.captions.size(); ++i) captions.emplace_back(table.captions[i]);
+  }
   const auto merges = train_byte_pairs(captions, size_t(o.vocabulary - kFixed));
   write_merges(o.output, merges);
   log_info("{}: a vocabulary of {} tokens from {} captions", o.output,
@@ -44,12 +47,13 @@ void train_clip_vocabulary(const TokenizeOptions& o) {
 
 void train_llama_vocabulary(const TokenizeOptions& o) {
   std::vector<std::string> lines;
-  for (const std::string& document : read_documents(o.train))
-    for (size_t begin = 0; begin < document.size();) {
-      const size_t end = std::min(document.find('\n', begin), document.size());
-      if (end > begin) lines.push_back(document.substr(begin, end - begin));
-      begin = end + 1;
-    }
+  for (const std::string& file : o.train)
+    for (const std::string& document : read_documents(file))
+      for (size_t begin = 0; begin < document.size();) {
+        const size_t end = std::min(document.find('\n', begin), document.size());
+        if (end > begin) lines.push_back(document.substr(begin, end - begin));
+        begin = end + 1;
+      }
   train_sentencepiece(o.output, lines, o.vocabulary);
   log_info("{}: a vocabulary of {} pieces from {} lines", o.output, o.vocabulary, lines.size());
 }
@@ -92,8 +96,10 @@ void add_tokenize_command(CLI::App& root) {
                       "CLIP vocabulary, tokenizer.model or tokenizer.bin");
   command->add_flag("--jsonl", o->jsonl, "texts are JSON strings, one a line");
   command->add_flag("--decode", o->decode, "from arrays of ids to text");
-  command->add_option("--train", o->train,
-                      "make a vocabulary from these captions (clip) or documents (llama)");
+  command
+      ->add_option("--train", o->train,
+                   "make a vocabulary from these files of captions (clip) or documents (llama)")
+      ->type_name("FILE");
   command->add_option("--kind", o->kind, "of --train: CLIP's byte-level BPE, or SentencePiece")
       ->check(CLI::IsMember({"clip", "llama"}));
   command->add_option("--caption-column", o->table.column,

@@ -1,0 +1,25 @@
+// Runs commands of this program one after another, each in a process of its own, and keeps a journal
+// of those that are done.
+#pragma once
+
+#include <vector>
+
+#include "apps/demo/plan.h"
+
+namespace laclip {
+
+// Prints and runs each step. `journal` is a JSON list of {"stage", "seconds", "command",
+// "peak_mib"}; a step whose very command is in it is passed over, so the same call goes on after a
+// kill at any moment. The seconds are those of the call that finished the step.
+//
+// Error if a step fails, after Ctrl-C, which the step has got too, to stop in order, or if another
+// process works with the same journal.
+void run_steps(const std::vector<DemoStep>& steps, const fs::path& journal);
+
+// The command as a line for a shell.
+std::string command_line(const std::string& program, const std::vector<std::string>& arguments);
+
+// This program as it can be called from the current folder.
+std::string own_program();
+
+}  // namespace laclip
