@@ -145,16 +145,16 @@ void line_chart(Html& html, const LineChart& chart) {
 
 void legend(Html& html, const std::vector<std::pair<std::string, int>>& names_and_styles) {
   html.nest("ul", {{"class", "legend"}}, [&] {
-    for (const auto& [name, style] : names_and_styles)
+    for (const auto& entry : names_and_styles)
       html.nest("li", {}, [&] {
         html.nest("svg",
                   {{"viewBox", "0 0 36 10"},
                    {"aria-hidden", "true"},
-                   {"class", fmt::format("s{}", style % kChartStyles)}},
+                   {"class", fmt::format("s{}", entry.second % kChartStyles)}},
                   [&] {
                     html.shape("path", {{"class", "line"}, {"d", "M1 5L35 5"}});
                   });
-        html.text(name);
+        html.text(entry.first);
       });
   });
 }
