@@ -1,6 +1,7 @@
 #include "apps/config_file.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <fstream>
 
 #include "base/check.h"
@@ -8,13 +9,14 @@
 namespace laclip {
 namespace {
 
-// The value of --config among the arguments, or "".
+// The last value of --config among the arguments, or "".
 std::string config_path(const std::vector<std::string>& arguments) {
+  std::string path;
   for (size_t i = 0; i < arguments.size(); ++i) {
-    if (arguments[i] == "--config" && i + 1 < arguments.size()) return arguments[i + 1];
-    if (arguments[i].starts_with("--config=")) return arguments[i].substr(9);
+    if (arguments[i] == "--config" && i + 1 < arguments.size()) path = arguments[i + 1];
+    if (arguments[i].starts_with("--config=")) path = arguments[i].substr(9);
   }
-  return "";
+  return path;
 }
 
 bool given(const std::vector<std::string>& arguments, const CLI::Option& option) {
@@ -35,13 +37,13 @@ std::vector<std::string> expand_config_file(std::vector<std::string> arguments,
   const std::string path = config_path(arguments);
   if (path.empty()) return arguments;
   std::ifstream file(path);
-  if (!file) fail_usage("--config {}: cannot read this file", path);
+  if (!file || std::filesystem::is_directory(path))
+    fail_usage("--config {}: cannot read this file", path);
 
-  size_t position = 0;
   const CLI::App* command = nullptr;
-  for (; position < arguments.size() && !command; ++position)
+  for (size_t i = 0; i < arguments.size() && !command; ++i)
     for (const CLI::App* candidate : program.get_subcommands([](const CLI::App*) { return true; }))
-      if (candidate->get_name() == arguments[position]) command = candidate;
+      if (candidate->get_name() == arguments[i]) command = candidate;
   if (!command) return arguments;
 
   std::vector<std::string> options;
@@ -65,7 +67,8 @@ std::vector<std::string> expand_config_file(std::vector<std::string> arguments,
     options.push_back("--" + item.name);
     options.insert(options.end(), item.inputs.begin(), item.inputs.end());
   }
-  arguments.insert(arguments.begin() + long(position), options.begin(), options.end());
+  // At the end: a list from the file would swallow positional arguments behind it.
+  arguments.insert(arguments.end(), options.begin(), options.end());
   return arguments;
 }
 

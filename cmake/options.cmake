@@ -9,9 +9,11 @@ target_compile_options(laclip_options INTERFACE
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # g++ 12 sees overlaps in `"literal" + std::string` that are not there (GCC bug 105651).
   target_compile_options(laclip_options INTERFACE -Wno-restrict)
-  # Tuned for a new Zen, g++ leaves some sums uncontracted (a chain of FMAs has a longer latency) and
-  # contracts others. Then a row of a small product has other bits alone than among eight rows.
-  target_compile_options(laclip_options INTERFACE --param=avoid-fma-max-bits=0)
+  if(CMAKE_SYSTEM_PROCESSOR STREQUAL "x86_64")
+    # Tuned for a new Zen, g++ leaves some sums uncontracted (a chain of FMAs has a longer latency)
+    # and contracts others. Then a row of a small product has other bits alone than among eight rows.
+    target_compile_options(laclip_options INTERFACE --param=avoid-fma-max-bits=0)
+  endif()
 endif()
 if(LACLIP_NATIVE)
   target_compile_options(laclip_options INTERFACE -march=native)

@@ -2,8 +2,7 @@
 // source of rewrites, one more caption (or none).
 //
 //   webdataset   tar shards; a sample is a run of members with one key (the name up to the first
-//   dot
-//                of its last part); samples without an image or a caption are counted and left out
+//                dot of its last part); those without an image or a caption are left out
 //   laclip-csv   no header, "relative/path.jpg,caption"; rows of other files are left out, as there
 //   csv          open_clip's tables: a header row, columns by name
 //

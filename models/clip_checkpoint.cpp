@@ -67,8 +67,8 @@ std::unique_ptr<Clip> load_clip(const fs::path& folder, DType dtype) {
         folder.string(), kModel, kConfig);
   check(fs::exists(folder / kConfig), "{}: {} is missing in this checkpoint", folder.string(),
         kConfig);
-  auto model =
-      std::make_unique<Clip>(load_clip_config(folder.string()), dtype, Training::no, std::nullopt);
+  auto model = std::make_unique<Clip>(load_clip_config((folder / kConfig).string()), dtype,
+                                      Training::no, std::nullopt);
   load_clip_weights(*model, folder);
   return model;
 }

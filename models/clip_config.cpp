@@ -113,6 +113,10 @@ ClipConfig parse_clip_config(const Json& whole, const std::string& place) {
 
   const Json preprocess = wrapped ? whole.value("preprocess_cfg", Json::object())
                                   : json.value("preprocess", Json::object());
+  check(preprocess.is_object(), "{}: the preprocessing is no JSON object", place);
+  const auto resize = json_field<std::string>(preprocess, "resize_mode", place, "shortest");
+  check(resize == "shortest", "{}: resize_mode '{}' is not supported, only 'shortest' is", place,
+        resize);
   c.pixels.mean = channels(preprocess, "mean", {0.48145466f, 0.4578275f, 0.40821073f}, place);
   c.pixels.std = channels(preprocess, "std", {0.26862954f, 0.26130258f, 0.27577711f}, place);
   for (float deviation : c.pixels.std)

@@ -62,24 +62,65 @@ std::string result_table(const Comparison& comparison) {
 
 void tell_results(const DemoSettings& settings, const fs::path& journal) {
   std::vector<RunData> runs;
-  for (const fs::path& run : demo_runs(settings)) runs.push_back(read_run(run));
-  fmt::print("\n{}\n", result_table(compare_runs(runs, {})));
+  std::vector<std::string> arms;
+  for (const auto& [folder, arm] : demo_runs(settings)) {
+    runs.push_back(read_run(folder));
+    arms.push_back(arm);
+  }
+  fmt::print("\n{}\n", result_table(compare_runs(runs, arms)));
   double seconds = 0;
   int64_t peak = 0;
   for (const Json& step : read_json(journal)) {
-    seconds += step.at("seconds").get<double>();
-    peak = std::max(peak, step.at("peak_mib").get<int64_t>());
+    seconds += json_field<double>(step, "seconds", journal.string());
+    peak = std::max(peak, json_field<int64_t>(step, "peak_mib", journal.string()));
   }
   fmt::print("{} of work, at most {} MiB of memory; the report: {}\n", format_duration(seconds),
              peak, (settings.folder / "report.html").string());
 }
 
+// What all steps of a folder share. Seeds and arms may grow.
+Json shared_settings(const DemoSettings& s) {
+  return {{"images", s.images},
+          {"test_images", s.test_images},
+          {"epochs", s.epochs},
+          {"example_sets", s.example_sets},
+          {"precision", s.precision}};
+}
+
+void check_settings(const DemoSettings& settings) {
+  const fs::path file = settings.folder / "demo.json";
+  const Json wanted = shared_settings(settings);
+  if (!fs::exists(file)) return write_atomically(file, wanted.dump(2) + "\n");
+  const Json there = read_json(file);
+  for (const auto& [name, value] : wanted.items()) {
+    const Json was = there.is_object() ? there.value(name, Json()) : Json();
+    check(was == value,
+          "{}: the demo in this folder was begun with {} = {}, now it is {}; choose another "
+          "--output, or the same settings",
+          file.string(), name, was.dump(), value.dump());
+  }
+}
+
 void demo(const DemoSettings& settings) {
+  check(settings.folder.string().find_first_of("{}") == std::string::npos &&
+            settings.folder.string().find("::") == std::string::npos,
+        "--output {}: braces and '::' have a meaning in lists of shards; choose another name",
+        settings.folder.string());
   make_folders(settings.folder);
+  const AppendFile lock(settings.folder / ".lock");
+  check_settings(settings);
   write_rewriter(settings.folder / "rewriter");
   const fs::path journal = settings.folder / "timings.json";
   run_steps(demo_plan(settings), journal);
   tell_results(settings, journal);
+}
+
+// bf16 is twice as fast where the processor computes in it, and slow elsewhere.
+std::string fast_precision() {
+#if defined(__x86_64__)
+  if (__builtin_cpu_supports("avx512bf16")) return "bf16";
+#endif
+  return "fp32";
 }
 
 }  // namespace
@@ -106,6 +147,9 @@ void add_demo_command(CLI::App& root) {
       ->check(CLI::PositiveNumber);
   command->add_option("--epochs", o->epochs, "of each training")->check(CLI::PositiveNumber);
   command->add_option("--seeds", o->seeds, "trainings of each kind")->check(CLI::PositiveNumber);
+  o->precision = fast_precision();
+  command->add_option("--precision", o->precision, "fp32 or bf16")
+      ->check(CLI::IsMember({"fp32", "bf16"}));
   command->callback([o, command] {
     const auto choose = [&](const char* flag, auto& value, auto in_quick, auto in_full) {
       if (command->count(flag) > 0) return;
@@ -116,7 +160,6 @@ void add_demo_command(CLI::App& root) {
     choose("--test-images", o->test_images, 500, 2000);
     choose("--epochs", o->epochs, 8, o->epochs);
     choose("--seeds", o->seeds, 1, 3);
-    if (__builtin_cpu_supports("avx512bf16")) o->precision = "bf16";  // twice as fast there
     demo(*o);
   });
 }

@@ -13,8 +13,7 @@ using Words = std::vector<std::string>;
 constexpr const char* kModes[] = {"chatgpt", "bard", "coco", "human"};
 constexpr int64_t kShardSize = 1000;
 
-template <class... More>
-Words operator+(Words words, const std::vector<More...>& more) {
+Words operator+(Words words, const Words& more) {
   words.insert(words.end(), more.begin(), more.end());
   return words;
 }
@@ -125,7 +124,12 @@ DemoStep evaluate_step(const Paths& at, const DemoArm& arm, int seed) {
 
 DemoStep report_step(const DemoSettings& s, const Paths& at) {
   Words words = {"report"};
-  for (const fs::path& run : demo_runs(s)) words.push_back(run.string());
+  Words groups = {"--group"};
+  for (const auto& [folder, arm] : demo_runs(s)) {
+    words.push_back(folder.string());
+    groups.push_back(arm);
+  }
+  words = words + groups;
   words = words + Words{"--output", at / "report.html", "--title",
                         "CLIP and LaCLIP in a small world", "--rewrites"};
   for (const char* mode : kModes) words.push_back(at / fmt::format("rewrites/{}.jsonl", mode));
@@ -161,10 +165,10 @@ std::vector<DemoArm> demo_arms(const DemoSettings& s) {
   return arms;
 }
 
-std::vector<fs::path> demo_runs(const DemoSettings& s) {
-  std::vector<fs::path> runs;
+std::vector<DemoRun> demo_runs(const DemoSettings& s) {
+  std::vector<DemoRun> runs;
   for (const DemoArm& arm : demo_arms(s))
-    for (int seed = 1; seed <= s.seeds; ++seed) runs.emplace_back(Paths(s).run(arm, seed));
+    for (int seed = 1; seed <= s.seeds; ++seed) runs.push_back({Paths(s).run(arm, seed), arm.name});
   return runs;
 }
 

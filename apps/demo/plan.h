@@ -12,7 +12,7 @@ struct DemoSettings {
   fs::path folder = "demo";
   int64_t images = 4000, test_images = 1000, epochs = 10;
   int64_t example_sets = 16;
-  std::string precision = "fp32";  // of CLIP's training
+  std::string precision = "fp32";  // of rewriting and training
   int seeds = 1;
   bool all_arms = false;  // every number of rewrites, EDA, temperature, share of originals
 };
@@ -31,8 +31,12 @@ struct DemoArm {
 };
 std::vector<DemoArm> demo_arms(const DemoSettings& settings);  // the baseline first, LaCLIP last
 
-// Run folders, by arm.
-std::vector<fs::path> demo_runs(const DemoSettings& settings);
+// The run folders, by arm, and the arm of each.
+struct DemoRun {
+  fs::path folder;
+  std::string arm;
+};
+std::vector<DemoRun> demo_runs(const DemoSettings& settings);
 
 // All steps in order. The model of the rewriter lies in folder/rewriter.
 std::vector<DemoStep> demo_plan(const DemoSettings& settings);

@@ -8,6 +8,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cctype>
+#include <cerrno>
 #include <chrono>
 #include <csignal>
 #include <cstring>
@@ -43,8 +45,10 @@ struct Outcome {
 [[noreturn]] void become(const std::vector<std::string>& arguments, bool shows_output, pid_t demo) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (getppid() != demo) _exit(1);
+  for (const int signal : {SIGINT, SIGTERM, SIGUSR1}) std::signal(signal, SIG_DFL);
   if (!shows_output) dup2(open("/dev/null", O_WRONLY), STDOUT_FILENO);
   std::vector<char*> words = {const_cast<char*>("laclip")};
+  if (log_level() < LogLevel::info) words.push_back(const_cast<char*>("-q"));
   for (const std::string& word : arguments) words.push_back(const_cast<char*>(word.c_str()));
   words.push_back(nullptr);
   execv("/proc/self/exe", words.data());
@@ -53,18 +57,19 @@ struct Outcome {
 
 Outcome run_process(const std::vector<std::string>& arguments, bool shows_output) {
   std::fflush(nullptr);
+  std::signal(SIGCHLD, SIG_DFL);  // where a launcher ignores it, nothing can be waited for
   const pid_t demo = getpid(), child = fork();
   check(child >= 0, "a process cannot be started: {}", std::strerror(errno));
   if (child == 0) become(arguments, shows_output, demo);
   Outcome outcome;
   struct rusage usage {};
-  for (bool told = false; wait4(child, &outcome.status, WNOHANG, &usage) == 0;) {
-    if (interrupted() && !told) {
-      kill(child, SIGTERM);  // the terminal tells it of Ctrl-C, but nobody of other signals
-      told = true;
-    }
+  pid_t ended = 0;
+  for (int waits = 0; ended == 0; ended = wait4(child, &outcome.status, WNOHANG, &usage)) {
+    // The terminal tells it of Ctrl-C, but nobody of other signals; again, if it was not up yet.
+    if (interrupted() && waits++ % 50 == 0) kill(child, SIGTERM);
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
   }
+  check(ended == child, "a process cannot be waited for: {}", std::strerror(errno));
   outcome.peak_kib = usage.ru_maxrss;
   return outcome;
 }
@@ -99,7 +104,6 @@ std::string own_program() {
 }
 
 void run_steps(const std::vector<DemoStep>& steps, const fs::path& journal_file) {
-  const AppendFile lock(journal_file.string() + ".lock");
   const std::string program = own_program();
   Json journal = read_journal(journal_file);
   const CatchInterrupts scope;
@@ -118,7 +122,8 @@ void run_steps(const std::vector<DemoStep>& steps, const fs::path& journal_file)
       const std::string how = WIFSIGNALED(status)
                                   ? fmt::format("was ended by signal {}", WTERMSIG(status))
                                   : fmt::format("failed, exit code {}", WEXITSTATUS(status));
-      fail("'{}' {}; the same command goes on from there", stage, how);
+      fail("'{}' {}, see above; once that is cured, the same command goes on from there", stage,
+           how);
     }
     journal.push_back({{"stage", stage},
                        {"seconds", timer.seconds()},

@@ -12,8 +12,7 @@ namespace laclip {
 // "peak_mib"}; a step whose very command is in it is passed over, so the same call goes on after a
 // kill at any moment. The seconds are those of the call that finished the step.
 //
-// Error if a step fails, after Ctrl-C, which the step has got too, to stop in order, or if another
-// process works with the same journal.
+// Error if a step fails, or after Ctrl-C, which the step has got too, to stop in order.
 void run_steps(const std::vector<DemoStep>& steps, const fs::path& journal);
 
 // The command as a line for a shell.

@@ -47,9 +47,10 @@ std::vector<std::pair<std::string, EvaluationSets>> wanted_sets(const EvaluateOp
 
 void evaluate(const EvaluateOptions& o) {
   parse_device(o.device);
-  if (!o.sets.images.empty() && o.sets.classnames.empty())
-    fail_usage("--images needs --classnames");
+  if (o.sets.images.empty() && !(o.sets.classnames.empty() && o.sets.templates.empty()))
+    fail_usage("--classnames and --templates belong to --images, which is not given");
   const auto sets = wanted_sets(o);
+  for (const auto& [name, set] : sets) check_sets(set);
   if (sets.empty())
     fail_usage("nothing to evaluate: give --images with --classnames, --tasks, or --pairs");
   const auto tokenizer = open_clip_tokenizer(o.tokenizer);
@@ -88,7 +89,8 @@ void add_evaluate_command(CLI::App& root) {
                    "folders that hold images/, classnames.json and perhaps templates.json each")
       ->type_name("DIR");
   command->add_option("--pairs", o->sets.pairs, "image-text pairs (JSONL) for retrieval");
-  command->add_option("--limit", o->sets.limit, "classify so many images, spread evenly (0 = all)");
+  command->add_option("--limit", o->sets.limit, "classify so many images, spread evenly (0 = all)")
+      ->check(CLI::NonNegativeNumber);
   command->add_flag("--strict", o->sets.strict, "stop at the first broken image");
   command->add_option("-j,--workers", o->threads, "threads that decode images")
       ->check(CLI::Range(1, 1024));

@@ -16,6 +16,10 @@ struct EvaluationSets {
   bool strict = false;                        // stop at the first broken image
 };
 
+// Reads and matches what the sets name, but for the images: a wrong path or class list shows before
+// hours of work. UsageError for flags that lack others.
+void check_sets(const EvaluationSets& sets);
+
 // Broken images are left out, counted in the result ("images_left_out") and told in a warning.
 //
 // {"zeroshot_classification": {"acc1", …}} and {"zeroshot_retrieval": {"image_to_text_R@1", …}}, as

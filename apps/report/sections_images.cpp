@@ -72,7 +72,6 @@ std::vector<Prediction> predict(const RunData& run, const ReportOptions& o,
   for (size_t i = 0; i < wanted; ++i) {
     const size_t at = i * total / wanted;
     const int32_t label = classes[size_t(folder.labels[at])];
-    if (label < 0) continue;
     predictions.push_back({folder.images[at], label, 0, 0});
     paths.push_back(folder.images[at]);
   }

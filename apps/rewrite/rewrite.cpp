@@ -295,6 +295,9 @@ void add_rewrite_command(CLI::App& root) {
   command->add_option("--caption-column", o->table.column,
                       "of a table without images, columns between tabs: the column of the caption, "
                       "by number (no header) or name");
+  command->add_option("--dataset-type", o->table.source.type, "form of a table or shards")
+      ->check(CLI::IsMember({"auto", "webdataset", "csv", "laclip-csv"}));
+  command->add_flag("--strict", o->table.source.strict, "stop at the first broken sample");
   command->add_option("--csv-separator", o->table.source.csv_separator,
                       "column separator of an open_clip table");
   command->add_option("--csv-img-key", o->table.source.csv_image_key, "column of the image path");

@@ -1,6 +1,7 @@
 // laclip tokenize: text to ids and back; own vocabularies.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <iostream>
 #include <memory>
 
@@ -73,7 +74,9 @@ void tokenize(const TokenizeOptions& o) {
     const std::string place = fmt::format("line {}", number);
     if (o.decode) {
       const Json ids = parse_json(line, place);
-      check(ids.is_array(), "{}: an array of ids is needed", place);
+      check(ids.is_array() && std::all_of(ids.begin(), ids.end(),
+                                          [](const Json& id) { return id.is_number_integer(); }),
+            "{}: an array of whole numbers is needed, found {}", place, line.substr(0, 60));
       const std::string text = tokenizer->decode(ids.get<std::vector<int32_t>>());
       fmt::print("{}\n",
                  o.jsonl ? Json(text).dump(-1, ' ', false, Json::error_handler_t::replace) : text);

@@ -44,7 +44,7 @@ Metrics::Metrics(const fs::path& folder, int64_t first_step)
     : jsonl_(folder / "metrics.jsonl",
              bytes_before(folder / "metrics.jsonl", first_step, step_of_json)),
       csv_(folder / "metrics.csv", bytes_before(folder / "metrics.csv", first_step, step_of_csv)),
-      tensorboard_(folder / "tensorboard") {
+      tensorboard_(folder / "tensorboard", first_step) {
   if (csv_.size() == 0) csv_.append("stage,step,tag,value\n");
 }
 

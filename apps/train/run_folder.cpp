@@ -31,7 +31,10 @@ RunFolder::RunFolder(const std::string& logs, const std::string& name, std::stri
         path_.string());
 }
 
-void RunFolder::create() const { make_folders(path_ / "checkpoints"); }
+void RunFolder::create() {
+  make_folders(path_ / "checkpoints");
+  lock_.emplace(path_ / ".lock");
+}
 
 fs::path RunFolder::resume_from() const {
   if (resume_.empty()) return {};

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "base/json.h"
@@ -16,7 +17,8 @@ class RunFolder {
   // Nothing is made yet.
   RunFolder(const std::string& logs, const std::string& name, std::string resume,
             IsCheckpoint* is_checkpoint);
-  void create() const;
+  // Makes it, and keeps other processes out of it as long as this object lives.
+  void create();
 
   const fs::path& path() const { return path_; }
   // The checkpoint to go on from; empty if there is none. Where checkpoints/latest is missing or
@@ -30,6 +32,7 @@ class RunFolder {
   fs::path path_;
   std::string resume_;
   IsCheckpoint* is_checkpoint_;
+  std::optional<AppendFile> lock_;
 };
 
 // Error if the run that the checkpoint belongs to differs from this one in what decides its course;

@@ -78,12 +78,22 @@ std::string tfrecord(std::string_view payload) {
   return out;
 }
 
-TensorboardWriter::TensorboardWriter(const fs::path& folder)
+TensorboardWriter::TensorboardWriter(const fs::path& folder, int64_t first_step)
     : file_((make_folders(folder), event_file(folder))) {
   std::string event;
   put_double(event, 1, wall_time());
   put_bytes(event, 3, "brain.Event:2");
   record(event);
+  if (first_step <= 1) return;
+  // A resumed run: readers drop what earlier files hold from this step on.
+  std::string start, session;
+  put_double(start, 1, wall_time());
+  put_key(start, 2, 0);
+  put_varint(start, uint64_t(first_step));
+  put_key(session, 1, 0);
+  put_varint(session, 1);  // SessionLog::START
+  put_bytes(start, 7, session);
+  record(start);
 }
 
 void TensorboardWriter::scalars(int64_t step,

@@ -62,13 +62,15 @@ void TrainingLoop::run(TrainingJob& job, int64_t done) const {
       reported = done;
     }
     const Timer pause;
-    if (last || done % save_every == 0) save();
+    // Evaluation comes first: after a kill in it, the steps from the last checkpoint are done again and
+    // so is the evaluation; behind the checkpoint it would be lost.
     if (last || done % eval_every == 0) {
       if (const MetricValues values = job.evaluate(); !values.empty()) {
         metrics.write("val", done, values);
         log_info("step {}:{}", done, text_of(values));
       }
     }
+    if (last || done % save_every == 0) save();
     paused += pause.seconds();
     if (interrupted() && !last) {
       save();

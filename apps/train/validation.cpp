@@ -1,8 +1,5 @@
 #include "apps/train/validation.h"
 
-#include "base/check.h"
-#include "data/evaluation_sets.h"
-
 namespace laclip {
 
 Validation::Validation(const TrainOptions& o) : workers_(o.workers) {
@@ -11,13 +8,7 @@ Validation::Validation(const TrainOptions& o) : workers_(o.workers) {
   sets_.templates = o.templates;
   sets_.pairs = o.val_pairs;
   sets_.strict = o.strict;
-  if (!sets_.images.empty()) {
-    if (sets_.classnames.empty()) fail_usage("--val-images needs --classnames");
-    match_classes(read_image_folder(sets_.images), read_class_names(sets_.classnames),
-                  sets_.classnames);
-    if (!sets_.templates.empty()) read_templates(sets_.templates);
-  }
-  if (!sets_.pairs.empty()) read_retrieval_pairs(sets_.pairs);
+  check_sets(sets_);
 }
 
 MetricValues Validation::run(const Clip& model, const ClipTokenizer& tokenizer) const {

@@ -219,6 +219,7 @@ void write_world(const WorldSettings& settings, const fs::path& folder, int thre
   fs::path target = fs::absolute(folder).lexically_normal();
   if (!target.has_filename()) target = target.parent_path();  // "DIR/"
   const fs::path partial = target.string() + ".laclip-partial";
+  const CatchInterrupts scope;
   fs::remove_all(partial);
   make_folders(partial);
   try {

@@ -1,7 +1,7 @@
 // The folder that `laclip world` writes, and how others find their way in it.
 //
-//   train/00000.tar …      KEY.jpg, KEY.txt (the alt-text), KEY.json (scene and the caption's
-//   facts) captions.txt           the alt-texts, a line each, in the order of the shards
+//   train/00000.tar …      KEY.jpg, KEY.txt (alt-text), KEY.json (scene, the caption's facts)
+//   captions.txt           the alt-texts, a line each, in the order of the shards
 //   zeroshot/TASK/         images/CLASS/*.jpg, classnames.json, templates.json
 //   retrieval.jsonl        and retrieval/*.jpg
 //   pairs/STYLE.json       for `laclip rewrite --pairs`

@@ -13,12 +13,13 @@ struct Program {
   CLI::App root;
   double lr = 1;
   bool strict = false;
-  std::vector<std::string> files;
+  std::vector<std::string> files, runs;
   Program() {
     CLI::App* train = root.add_subcommand("train");
     train->add_option("--lr", lr);
     train->add_flag("--strict", strict);
     train->add_option("--rewrites", files);
+    train->add_option("runs", runs);
     train->add_option("--config");
   }
   void run(const std::vector<std::string>& arguments) {
@@ -53,6 +54,17 @@ TEST(ConfigFile, AnEmptyListMeansNotGiven) {
     EXPECT_TRUE(program.files.empty()) << empty;
     EXPECT_EQ(program.lr, 0.5) << empty;
   }
+}
+
+TEST(ConfigFile, AListTakesNoPositionalArguments) {
+  test::TemporaryFolder folder;
+  const std::string path = (folder / "run.toml").string();
+  write_atomically(path, "rewrites = [\"a\", \"b\"]\n");
+  Program program;
+  program.run({"train", "one", "two", "--config", path});
+  EXPECT_EQ(program.files, (std::vector<std::string>{"a", "b"}));
+  EXPECT_EQ(program.runs, (std::vector<std::string>{"one", "two"}));
+  EXPECT_THROW(Program().run({"train", "--config", folder.path().string()}), UsageError);
 }
 
 TEST(ConfigFile, SectionsMustBelongToTheCommand) {

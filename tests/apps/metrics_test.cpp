@@ -35,6 +35,14 @@ TEST(Tensorboard, FileIsARowOfRecordsWithTheScalar) {
   EXPECT_EQ(events[1].substr(9), expected);
 }
 
+TEST(Tensorboard, AResumedRunSupersedesLaterSteps) {
+  test::TemporaryFolder folder;
+  TensorboardWriter(folder.path(), 300);
+  for (const auto& entry : fs::directory_iterator(folder.path()))  // session_log {status: START}
+    EXPECT_NE(read_text(entry.path()).find(std::string("\x10\xac\x02\x3a\x02\x08\x01", 7)),
+              std::string::npos);
+}
+
 TEST(Metrics, AResumeDropsRowsBehindTheCheckpoint) {
   test::TemporaryFolder folder;
   {

@@ -124,6 +124,23 @@ TEST_F(TrainCommand, LearnsEvaluatesAndLeavesAWholeRunFolder) {
   ASSERT_TRUE(result["metrics"].contains("acc1")) << evaluated.out;
   EXPECT_GE(result["metrics"]["acc1"].get<double>(), 0.9) << evaluated.out;
   EXPECT_TRUE(result["metrics"]["acc5"].is_null()) << "of three classes";
+  // The same set as a task folder, twice.
+  make_folders(folder_ / "task");
+  for (const char* name : {"images", "classnames.json", "templates.json"})
+    fs::create_symlink(path(name), folder_ / "task" / name);
+  const Outcome tasks = test::run(
+      {"evaluate", "--checkpoint", (run / "checkpoints/latest").string(), "--tokenizer",
+       path("vocab.txt"), "--tasks", path("task"), path("task"), "--pairs", path("pairs.jsonl")});
+  ASSERT_EQ(tasks.code, 0) << tasks.err;
+  std::vector<Json> lines;
+  for (size_t begin = 0, end; (end = tasks.out.find('\n', begin)) != std::string::npos;
+       begin = end + 1)
+    lines.push_back(Json::parse(tasks.out.substr(begin, end - begin)));
+  ASSERT_EQ(lines.size(), 3u) << tasks.out;
+  EXPECT_EQ(lines[0]["dataset"], path("task"));
+  EXPECT_EQ(lines[0]["metrics"], result["metrics"]);
+  EXPECT_EQ(lines[1], lines[0]);
+  EXPECT_EQ(lines[2]["task"], "zeroshot_retrieval");
   // The configuration that was written starts the same run.
   Arguments again{"train", "--config", (run / "config.toml").string(), "--name", "again"};
   const Outcome second = test::run(again);
@@ -324,6 +341,9 @@ TEST_F(TrainCommand, BadEvaluationInputIsOneClearLine) {
          "none of the 3 folders");
   expect({"--pairs", path("none.jsonl")}, 1, "none.jsonl");
   expect({}, 2, "--images");
+  expect({"--pairs", path("pairs.jsonl"), "--classnames", path("classnames.json")}, 2,
+         "belong to --images");
+  expect({"--pairs", path("pairs.jsonl"), "--tasks", path("none")}, 1, "none: images/");
   std::string cut = read_text(fs::path(checkpoint) / "open_clip_model.safetensors");
   make_folders(folder_ / "cut");
   write_atomically(folder_ / "cut/open_clip_model.safetensors", cut.substr(0, cut.size() - 100));
