@@ -294,6 +294,10 @@ TEST(ClipConfig, UnknownFieldsThatMatterAreErrors) {
   json["vision_cfg"].erase("patch_dropout");
   json["vision_cfg"]["layers"] = {3, 4, 6, 3};
   EXPECT_NE(error_of([&] { parse_clip_config(json, "c.json"); }).find("ResNet"), std::string::npos);
+  json = load_clip_config("ViT-B-32").json;
+  json["preprocess"] = {{"resize_mode", "squash"}};
+  EXPECT_NE(error_of([&] { parse_clip_config(json, "x"); }).find("'squash' is not supported"),
+            std::string::npos);
   EXPECT_NE(error_of([&] { load_clip_config("ViT-Q-1"); }).find("presets are"), std::string::npos);
 }
 
