@@ -58,7 +58,7 @@ DemoStep rewrite_step(const DemoSettings& s, const Paths& at, const std::string&
                  "--tokenizer",
                  at / "rewriter/tokenizer.model",
                  "--captions",
-                 at / "world/captions.txt",
+                 at.shards(),
                  "--mode",
                  mode,
                  "--pairs",

@@ -47,6 +47,8 @@ std::vector<std::pair<std::string, EvaluationSets>> wanted_sets(const EvaluateOp
 
 void evaluate(const EvaluateOptions& o) {
   parse_device(o.device);
+  if (!o.sets.images.empty() && o.sets.classnames.empty())
+    fail_usage("--images needs --classnames");
   if (o.sets.images.empty() && !(o.sets.classnames.empty() && o.sets.templates.empty()))
     fail_usage("--classnames and --templates belong to --images, which is not given");
   const auto sets = wanted_sets(o);

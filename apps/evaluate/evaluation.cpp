@@ -97,11 +97,7 @@ Json Evaluator::retrieve(const EvaluationSets& sets) {
 }  // namespace
 
 void check_sets(const EvaluationSets& sets) {
-  if (sets.images.empty() && !(sets.classnames.empty() && sets.templates.empty()))
-    fail_usage("--classnames and --templates belong to a folder of images, and none is given");
   if (!sets.images.empty()) {
-    if (sets.classnames.empty())
-      fail_usage("{}: class folders of images need --classnames", sets.images);
     match_classes(read_image_folder(sets.images), read_class_names(sets.classnames),
                   sets.classnames);
     if (!sets.templates.empty()) read_templates(sets.templates);

@@ -17,7 +17,7 @@ struct EvaluationSets {
 };
 
 // Reads and matches what the sets name, but for the images: a wrong path or class list shows before
-// hours of work. UsageError for flags that lack others.
+// hours of work.
 void check_sets(const EvaluationSets& sets);
 
 // Broken images are left out, counted in the result ("images_left_out") and told in a warning.

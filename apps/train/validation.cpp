@@ -1,5 +1,7 @@
 #include "apps/train/validation.h"
 
+#include "base/check.h"
+
 namespace laclip {
 
 Validation::Validation(const TrainOptions& o) : workers_(o.workers) {
@@ -8,6 +10,8 @@ Validation::Validation(const TrainOptions& o) : workers_(o.workers) {
   sets_.templates = o.templates;
   sets_.pairs = o.val_pairs;
   sets_.strict = o.strict;
+  if (!sets_.images.empty() && sets_.classnames.empty())
+    fail_usage("--val-images needs --classnames");
   check_sets(sets_);
 }
 
