@@ -113,7 +113,9 @@ TEST_P(ClipGolden, FiveStepsOfAdamw) {
   const OptimizerOptions options{.beta1 = 0.9, .beta2 = 0.98, .eps = 1e-6, .decay = 0.5};
   for (int64_t step = 1; step <= 5; ++step) {
     const float loss = trainer.compute_gradients(golden.batch);
-    EXPECT_NEAR(double(loss) / golden.file.tensor("losses").as<double>()[step - 1], 1, 1e-5);
+    // AdamW divides by |g| + eps: what is rounding in a small gradient is not in the step it makes.
+    const double tolerance = step == 1 ? 1e-6 : 1e-4;
+    EXPECT_NEAR(double(loss) / golden.file.tensor("losses").as<double>()[step - 1], 1, tolerance);
     trainer.apply(options, 1e-3, step, trainer.gradient_norm());
   }
   EXPECT_NEAR(model.logit_scale(), golden.file.tensor("s.logit_scale").as<float>()[0], 1e-5);
