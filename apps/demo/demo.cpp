@@ -156,9 +156,9 @@ void add_demo_command(CLI::App& root) {
       if (o->quick) value = in_quick;
       if (o->all_arms) value = in_full;
     };
-    choose("--images", o->images, 2000, 8000);
-    choose("--test-images", o->test_images, 500, 2000);
-    choose("--epochs", o->epochs, 8, o->epochs);
+    choose("--images", o->images, 3000, o->images);
+    choose("--test-images", o->test_images, 1000, o->test_images);
+    choose("--epochs", o->epochs, 10, o->epochs);
     choose("--seeds", o->seeds, 1, 3);
     demo(*o);
   });

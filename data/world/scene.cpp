@@ -6,6 +6,7 @@ namespace laclip::world {
 namespace {
 
 constexpr float kRadius[] = {0.15f, 0.195f, 0.25f};          // small, medium, large
+constexpr float kAlone = 1.6f;                               // times these, for the only object
 constexpr float kInnerRadius = 0.14f, kOuterRadius = 0.40f;  // of the relation `inside`
 
 int draw(Random& random, Category category) {
@@ -70,6 +71,7 @@ void place(Random& random, Scene& scene) {
   };
   for (Object& object : objects) object.radius = kRadius[object.size];
   if (objects.size() == 1) {
+    objects[0].radius *= kAlone;
     objects[0].x = 0.5f + jitter(objects[0].radius, 0.45f);
     objects[0].y = 0.5f + jitter(objects[0].radius, 0.45f);
     return;
