@@ -182,7 +182,7 @@ def make(name, build):
     decays = lambda n, p: p.ndim >= 2 and not any(w in n for w in ("bias", "ln", "bn"))
     groups = [{"params": [p for n, p in model.named_parameters() if decays(n, p)], "weight_decay": 0.5},
               {"params": [p for n, p in model.named_parameters() if not decays(n, p)], "weight_decay": 0.0}]
-    optimizer = torch.optim.AdamW(groups, lr=1e-3, betas=(0.9, 0.98), eps=1e-6)
+    optimizer = torch.optim.AdamW(groups, lr=1e-3, betas=(0.9, 0.98), eps=1e-5)
     losses = []
     for _ in range(5):
         optimizer.zero_grad()

@@ -8,7 +8,8 @@ import torch
 from safetensors.torch import save_file
 from transformers import LlamaForCausalLM
 
-LR, BETAS, EPS, DECAY = 1e-3, (0.9, 0.95), 1e-8, 0.1
+# With a smaller eps the step lr g / (|g| + eps) of a gradient that is zero within rounding is anything up to lr.
+LR, BETAS, EPS, DECAY = 1e-3, (0.9, 0.95), 1e-6, 0.1
 
 
 def decays(p):

@@ -110,11 +110,11 @@ TEST_P(ClipGolden, FiveStepsOfAdamw) {
   Clip model(golden.config, DType::f32, Training::yes, 0);
   golden.load(model);
   ClipTrainer trainer(model, 6, 6);
-  const OptimizerOptions options{.beta1 = 0.9, .beta2 = 0.98, .eps = 1e-6, .decay = 0.5};
+  // The goldens' eps: with a smaller one a gradient that is zero within rounding moves its weight.
+  const OptimizerOptions options{.beta1 = 0.9, .beta2 = 0.98, .eps = 1e-5, .decay = 0.5};
   for (int64_t step = 1; step <= 5; ++step) {
     const float loss = trainer.compute_gradients(golden.batch);
-    // AdamW divides by |g| + eps: what is rounding in a small gradient is not in the step it makes.
-    const double tolerance = step == 1 ? 1e-6 : 1e-4;
+    const double tolerance = step == 1 ? 1e-6 : 1e-5;
     EXPECT_NEAR(double(loss) / golden.file.tensor("losses").as<double>()[step - 1], 1, tolerance);
     trainer.apply(options, 1e-3, step, trainer.gradient_norm());
   }
