@@ -65,6 +65,8 @@ DemoStep rewrite_step(const DemoSettings& s, const Paths& at, const std::string&
                  at / "world/pairs/" + mode + ".json",
                  "--example-sets",
                  std::to_string(s.example_sets),
+                 "--precision",
+                 s.precision,
                  "--output",
                  at / file};
   if (dash != std::string::npos) words = words + Words{"--temperature", name.substr(dash + 2)};

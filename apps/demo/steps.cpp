@@ -19,7 +19,6 @@
 #include "base/interrupt.h"
 #include "base/json.h"
 #include "base/log.h"
-#include "base/progress.h"
 #include "base/timer.h"
 
 namespace laclip {
@@ -74,6 +73,21 @@ Outcome run_process(const std::vector<std::string>& arguments, bool shows_output
   return outcome;
 }
 
+// The command as a line for a shell.
+std::string command_line(const std::string& program, const std::vector<std::string>& arguments) {
+  std::string line = quoted(program);
+  for (const std::string& word : arguments) line += " " + quoted(word);
+  return line;
+}
+
+// This program as it can be called from the current folder.
+std::string own_program() {
+  const fs::path program = fs::read_symlink("/proc/self/exe");
+  const fs::path near = program.lexically_relative(fs::current_path());
+  if (near.empty() || *near.begin() == "..") return program.string();
+  return near.has_parent_path() ? near.string() : "./" + near.string();
+}
+
 Json read_journal(const fs::path& file) {
   if (!fs::exists(file)) return Json::array();
   Json journal = read_json(file);
@@ -89,19 +103,6 @@ bool is_done(const Json& journal, const std::string& command) {
 }
 
 }  // namespace
-
-std::string command_line(const std::string& program, const std::vector<std::string>& arguments) {
-  std::string line = quoted(program);
-  for (const std::string& word : arguments) line += " " + quoted(word);
-  return line;
-}
-
-std::string own_program() {
-  const fs::path program = fs::read_symlink("/proc/self/exe");
-  const fs::path near = program.lexically_relative(fs::current_path());
-  if (near.empty() || *near.begin() == "..") return program.string();
-  return near.has_parent_path() ? near.string() : "./" + near.string();
-}
 
 void run_steps(const std::vector<DemoStep>& steps, const fs::path& journal_file) {
   const std::string program = own_program();

@@ -15,10 +15,4 @@ namespace laclip {
 // Error if a step fails, or after Ctrl-C, which the step has got too, to stop in order.
 void run_steps(const std::vector<DemoStep>& steps, const fs::path& journal);
 
-// The command as a line for a shell.
-std::string command_line(const std::string& program, const std::vector<std::string>& arguments);
-
-// This program as it can be called from the current folder.
-std::string own_program();
-
 }  // namespace laclip

@@ -30,7 +30,7 @@ dnnl::memory::desc matrix(int64_t rows, int64_t columns, Layout layout, DType ty
 
 struct Plan {
   dnnl::matmul primitive;
-  dnnl::memory a, b, bias, c, scratchpad;
+  dnnl::memory a, b, bias, c, scratch;
   int64_t scratch_bytes;
 };
 
@@ -102,11 +102,11 @@ void gemm(Stream& stream, const Gemm& g, void* c, const void* a, const void* b, 
   plan.b.set_data_handle(const_cast<void*>(b));
   plan.c.set_data_handle(c);
   if (g.bias) plan.bias.set_data_handle(const_cast<void*>(bias));
-  plan.scratchpad.set_data_handle(stream.library_scratch().reserve_bytes(plan.scratch_bytes));
+  plan.scratch.set_data_handle(stream.library_scratch().reserve_bytes(plan.scratch_bytes));
   std::unordered_map<int, dnnl::memory> operands{{DNNL_ARG_SRC, plan.a},
                                                  {DNNL_ARG_WEIGHTS, plan.b},
                                                  {DNNL_ARG_DST, plan.c},
-                                                 {DNNL_ARG_SCRATCHPAD, plan.scratchpad}};
+                                                 {DNNL_ARG_SCRATCHPAD, plan.scratch}};
   if (g.bias) operands.emplace(DNNL_ARG_BIAS, plan.bias);
   plan.primitive.execute(dnnl_stream(), operands);
   dnnl_stream().wait();

@@ -324,6 +324,17 @@ TEST_F(TrainCommand, FeaturesThatAreNoNumbersAreAnError) {
   EXPECT_NE(outcome.err.find("the model's feature of '"), std::string::npos) << outcome.err;
 }
 
+TEST_F(TrainCommand, ASecondWriterTouchesNothing) {
+  ASSERT_EQ(test::run(arguments("run", {"--steps", "1"})).code, 0);
+  const fs::path run = folder_ / "logs/run";
+  const std::string configuration = read_text(run / "config.toml");
+  const AppendFile first_writer(run / ".lock");
+  const Outcome second = test::run(arguments("run", {"--steps", "2", "--resume", "latest"}));
+  EXPECT_EQ(second.code, 1);
+  EXPECT_NE(second.err.find("in use by another process"), std::string::npos) << second.err;
+  EXPECT_EQ(read_text(run / "config.toml"), configuration);
+}
+
 TEST_F(TrainCommand, BadEvaluationInputIsOneClearLine) {
   ASSERT_EQ(test::run(arguments("run", {"--steps", "1"})).code, 0);
   const std::string checkpoint = (folder_ / "logs/run/checkpoints/latest").string();

@@ -97,6 +97,16 @@ TEST_F(WorldCommand, AKillLeavesNoFolder) {
   EXPECT_EQ(contents(folder_ / "mine").size(), 1u);
 }
 
+TEST_F(WorldCommand, AStopLeavesNothing) {
+  const fs::path partial = folder_ / "w.laclip-partial";
+  test::Program program({"world", "--output", (folder_ / "w").string(), "--images", "100000"});
+  const auto outcome =
+      program.stop(SIGTERM, [&] { return fs::exists(partial / "train/00000.tar"); });
+  EXPECT_EQ(outcome.code, 1) << outcome.err;
+  EXPECT_NE(outcome.err.find("nothing was kept"), std::string::npos) << outcome.err;
+  EXPECT_TRUE(fs::is_empty(folder_.path()));
+}
+
 TEST_F(WorldCommand, JudgesRewritesOfTrainingAndHeldOutCaptions) {
   ASSERT_EQ(make("w").code, 0);
   const auto heldout = read_lines(folder_ / "w/heldout.jsonl");

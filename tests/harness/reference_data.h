@@ -22,7 +22,8 @@ inline std::filesystem::path reference_data(const std::string& name) {
 class TemporaryFolder {
  public:
   TemporaryFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "laclip-XXXXXX").string();
+    std::string name =
+        (std::filesystem::temp_directory_path() / "laclip-").string() + std::string(6, 'X');
     if (!mkdtemp(name.data())) throw std::runtime_error("cannot make a temporary folder");
     path_ = name;
   }

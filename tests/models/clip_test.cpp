@@ -254,6 +254,17 @@ TEST(ClipCheckpoint, WeightsThatDoNotFitAreNamed) {
             std::string::npos);
 }
 
+TEST(ClipCheckpoint, AFolderNamedLikeAPresetIsItself) {
+  const Golden golden("clip_open_clip");
+  test::TemporaryFolder folder;
+  save_checkpoint(Clip(golden.config, DType::f32, Training::yes, 0), folder / "ViT-B-32", {});
+  const fs::path here = fs::current_path();
+  fs::current_path(folder.path());
+  const auto model = load_clip("ViT-B-32", DType::f32);
+  fs::current_path(here);
+  EXPECT_EQ(model->config().image_size, golden.config.image_size);
+}
+
 TEST(ClipConfig, PresetsAreSound) {
   for (const std::string& name : clip_presets()) EXPECT_NO_THROW(load_clip_config(name)) << name;
   EXPECT_EQ(load_clip_config("ViT-B-32").vision.heads, 12);
