@@ -136,7 +136,7 @@ void add_demo_command(CLI::App& root) {
   command->add_option("-o,--output", o->folder,
                       "folder; the same command goes on with what is in it");
   CLI::Option* quick =
-      command->add_flag("--quick", o->quick, "smaller: a first look in about two minutes");
+      command->add_flag("--quick", o->quick, "smaller: a first look, in a minute on two cores");
   command
       ->add_flag("--full", o->all_arms,
                  "the table of docs/experiment.md: three seeds, 0 to 4 rewrites, EDA, "
