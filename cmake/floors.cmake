@@ -9,7 +9,7 @@ function(laclip_library name)
   file(MAKE_DIRECTORY ${view})
   file(CREATE_LINK ${CMAKE_SOURCE_DIR}/${name} ${view}/${name} SYMBOLIC)
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${name}/*.cpp)
-  list(FILTER sources EXCLUDE REGEX "apps/laclip\\.cpp$")
+  list(FILTER sources EXCLUDE REGEX "apps/laclip\\.cpp$|/kernels/simt/")  # simt: cuda.cmake
   if(sources)
     add_library(laclip_${name} STATIC ${sources})
     set(scope PUBLIC)

@@ -2,32 +2,36 @@
 # contract to an FMA (which g++ does not do by itself under -std=c++20) and errno and traps are
 # off, so that loops vectorise.
 add_library(laclip_options INTERFACE)
-target_compile_options(laclip_options INTERFACE
+# nvcc has its own (cuda.cmake).
+function(laclip_cxx_options)
+  target_compile_options(laclip_options INTERFACE "$<$<COMPILE_LANGUAGE:CXX>:${ARGN}>")
+endfunction()
+laclip_cxx_options(
   -Wall -Wextra -Wshadow -Wpedantic -Werror -fno-math-errno -fno-trapping-math
   -ffp-contract=fast
   -fmacro-prefix-map=${CMAKE_SOURCE_DIR}/= -fmacro-prefix-map=${CMAKE_BINARY_DIR}/view/=)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # g++ 12 sees overlaps in `"literal" + std::string` that are not there (GCC bug 105651).
-  target_compile_options(laclip_options INTERFACE -Wno-restrict)
+  laclip_cxx_options(-Wno-restrict)
   if(CMAKE_SYSTEM_PROCESSOR STREQUAL "x86_64")
     # Tuned for a new Zen, g++ leaves some sums uncontracted (a chain of FMAs has a longer latency)
     # and contracts others. Then a row of a small product has other bits alone than among eight rows.
-    target_compile_options(laclip_options INTERFACE --param=avoid-fma-max-bits=0)
+    laclip_cxx_options(--param=avoid-fma-max-bits=0)
   endif()
 endif()
 if(LACLIP_NATIVE)
-  target_compile_options(laclip_options INTERFACE -march=native)
+  laclip_cxx_options(-march=native)
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     # g++ 12 prefers 256-bit vectors on machines whose 512-bit units cost no clock.
-    target_compile_options(laclip_options INTERFACE -mprefer-vector-width=512)
+    laclip_cxx_options(-mprefer-vector-width=512)
   endif()
 endif()
 if(LACLIP_SANITIZE)
-  target_compile_options(laclip_options INTERFACE
+  laclip_cxx_options(
     -fsanitize=${LACLIP_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
   target_link_options(laclip_options INTERFACE -fsanitize=${LACLIP_SANITIZE})
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     # The checks in between hide from g++ 12 what the standard library has set (GCC bug 105562).
-    target_compile_options(laclip_options INTERFACE -Wno-maybe-uninitialized)
+    laclip_cxx_options(-Wno-maybe-uninitialized)
   endif()
 endif()

@@ -25,3 +25,6 @@ laclip_find(jpeg jpeglib.h jpeg)
 laclip_find(utf8proc utf8proc.h utf8proc)
 laclip_find(stb stb_image.h)
 laclip_find(webp webp/decode.h webp)
+if(NOT laclip_use_nvcc)
+  laclip_find(context boost/context/detail/fcontext.hpp boost_context)  # fibers of kernels/simt
+endif()

@@ -7,6 +7,13 @@
 
 #include "base/check.h"
 
+// Functions that kernels call, too.
+#ifdef __CUDACC__
+#define LACLIP_HOST_DEVICE __host__ __device__
+#else
+#define LACLIP_HOST_DEVICE
+#endif
+
 namespace laclip {
 
 enum class DType : uint8_t { f32, bf16, f16, i32, u8, i64, f64 };
@@ -15,21 +22,27 @@ enum class DType : uint8_t { f32, bf16, f16, i32, u8, i64, f64 };
 struct bf16 {
   uint16_t bits;
   bf16() = default;
-  explicit bf16(float value) : bits(round_bits(value)) {}
-  operator float() const { return std::bit_cast<float>(uint32_t(bits) << 16); }
+  LACLIP_HOST_DEVICE explicit bf16(float value) : bits(round_bits(value)) {}
+  LACLIP_HOST_DEVICE operator float() const { return std::bit_cast<float>(uint32_t(bits) << 16); }
 
-  static uint16_t round_bits(float value) {
+  LACLIP_HOST_DEVICE static uint16_t round_bits(float value) {
+#ifdef __CUDA_ARCH__  // one instruction since compute capability 8.0, the same rounding
+    uint16_t rounded_bits;
+    asm("cvt.rn.bf16.f32 %0, %1;" : "=h"(rounded_bits) : "f"(value));
+    return rounded_bits;
+#else
     const uint32_t word = std::bit_cast<uint32_t>(value);
     const uint32_t rounded = (word + 0x7fffu + ((word >> 16) & 1u)) >> 16;
     const bool nan = (word & 0x7fffffffu) > 0x7f800000u;
     return uint16_t(nan ? (word >> 16) | 0x40u : rounded);
+#endif
   }
 };
 
 // to = value, rounded. Loops store through this: a temporary bf16 object keeps g++ from
 // vectorising.
-inline void store(float& to, float value) { to = value; }
-inline void store(bf16& to, float value) { to.bits = bf16::round_bits(value); }
+LACLIP_HOST_DEVICE inline void store(float& to, float value) { to = value; }
+LACLIP_HOST_DEVICE inline void store(bf16& to, float value) { to.bits = bf16::round_bits(value); }
 
 constexpr int64_t size_of(DType type) {
   switch (type) {

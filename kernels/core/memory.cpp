@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/progress.h"
+#include "kernels/core/cuda_runtime.h"
 
 namespace laclip {
 namespace {
@@ -16,8 +17,10 @@ bool mapped(int64_t bytes) { return bytes >= (1 << 20); }
 
 Buffer::Buffer(std::string purpose, int64_t bytes, Device device)
     : purpose_(std::move(purpose)), bytes_(bytes), device_(device) {
-  check(device == Device::cpu, "{}: no memory on device {} in this build", purpose_,
-        name_of(device));
+  if (device == Device::cuda) {
+    data_ = cuda_allocate(purpose_, std::max<int64_t>(aligned(bytes), kAlignment));
+    return;
+  }
   const auto size = size_t(std::max<int64_t>(aligned(bytes), kAlignment));
   if (mapped(bytes)) {
     // Fresh pages are zero and cost nothing until they are touched.
@@ -35,7 +38,9 @@ Buffer::Buffer(std::string purpose, int64_t bytes, Device device)
 
 Buffer::~Buffer() {
   if (!data_) return;
-  if (mapped(bytes_))
+  if (device_ == Device::cuda)
+    cuda_free(data_);
+  else if (mapped(bytes_))
     ::munmap(data_, size_t(aligned(bytes_)));
   else
     std::free(data_);
@@ -63,7 +68,7 @@ Tensor Buffer::tensor(Shape shape, DType dtype, int64_t byte_offset) const {
 }
 
 Arena::Arena(std::string purpose, int64_t capacity, Device device)
-    : buffer_(std::move(purpose), capacity, device) {}
+    : buffer_(std::move(purpose), capacity, device), device_(device) {}
 
 Tensor Arena::tensor(Shape shape, DType dtype) {
   const int64_t offset = used_;
@@ -72,16 +77,15 @@ Tensor Arena::tensor(Shape shape, DType dtype) {
   high_water_ = std::max(high_water_, used_);
   if (measuring()) {
     // A non-canonical address: touching it faults at once.
-    return {reinterpret_cast<void*>((uint64_t(1) << 62) + uint64_t(offset)), shape, dtype,
-            Device::cpu};
+    return {reinterpret_cast<void*>((uint64_t(1) << 62) + uint64_t(offset)), shape, dtype, device_};
   }
   check(used_ <= buffer_.bytes(), "{}: {} needed where {} were planned", buffer_.purpose(), used_,
         buffer_.bytes());
-  return {buffer_.data() + offset, shape, dtype, Device::cpu};
+  return {buffer_.data() + offset, shape, dtype, device_};
 }
 
 std::byte* Scratch::reserve_bytes(int64_t bytes) {
-  if (bytes > buffer_.bytes()) buffer_ = Buffer("scratch", bytes + bytes / 4);
+  if (bytes > buffer_.bytes()) buffer_ = Buffer("scratch", bytes + bytes / 4, device_);
   return buffer_.data();
 }
 

@@ -11,7 +11,8 @@
 
 namespace laclip {
 
-inline constexpr int64_t kAlignment = 64;  // bytes: a cache line, and one AVX-512 register
+// Bytes: a cache line and one AVX-512 register; a GPU needs 16 for its widest access.
+inline constexpr int64_t kAlignment = 64;
 
 // Zeroed memory of one purpose ("weights", "gradients", …).
 class Buffer {
@@ -38,7 +39,7 @@ class Buffer {
 // (use it with Stream::dry_run) and high_water() tells the capacity to reserve.
 class Arena {
  public:
-  Arena() = default;                                                   // measures
+  explicit Arena(Device device = Device::cpu) : device_(device) {}     // measures
   Arena(std::string purpose, int64_t capacity, Device = Device::cpu);  // holds
 
   Tensor tensor(Shape shape, DType dtype);  // Error if the capacity is exceeded
@@ -49,6 +50,7 @@ class Arena {
 
  private:
   Buffer buffer_;
+  Device device_ = Device::cpu;
   int64_t used_ = 0, high_water_ = 0;
 };
 
@@ -68,6 +70,8 @@ class ArenaScope {
 // Working memory of one op. It grows during the first step and then stays.
 class Scratch {
  public:
+  explicit Scratch(Device device = Device::cpu) : device_(device) {}
+
   // `count` uninitialised elements, valid until the next call of reserve() on this object.
   template <class T>
   T* reserve(int64_t count) {
@@ -76,6 +80,7 @@ class Scratch {
   std::byte* reserve_bytes(int64_t bytes);
 
  private:
+  Device device_;
   Buffer buffer_;
 };
 

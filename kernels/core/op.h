@@ -54,8 +54,10 @@ class Op<void(Stream&, Args...)> {
     check(function != nullptr, "{} has no {} implementation yet; run with --device cpu",
           contract_.op, name_of(stream.device()));
     if (!stream.profile) return function(stream, args...);
+    stream.synchronize();
     const Timer timer;
     function(stream, args...);
+    stream.synchronize();
     auto& ops = stream.profile->ops;
     auto entry = ops.find(contract_.op);
     if (entry == ops.end())
@@ -65,6 +67,7 @@ class Op<void(Stream&, Args...)> {
   }
 
   const Contract& contract() const { return contract_; }
+  bool runs_on(Device device) const { return (device == Device::cpu ? cpu_ : cuda_) != nullptr; }
 
  private:
   enum class Side { written, read, attribute };

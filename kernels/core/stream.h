@@ -1,5 +1,6 @@
 // Stream: where and in which order ops run, with their scratch memory. Ops on one stream run in the
-// order of their calls; on the CPU they are finished when the call returns.
+// order of their calls; on the CPU they are finished when the call returns, on a GPU after
+// synchronize().
 #pragma once
 
 #include <cstdint>
@@ -21,23 +22,47 @@ struct OpProfile {
   std::map<std::string, Entry, std::less<>> ops;
 };
 
+// What a kernel can only find out while it runs ("embedding_forward: id 49409 …"). The first fault
+// of a stream stays there until the host looks.
+struct KernelFault {
+  enum Code : int32_t { none, id_outside, not_a_number };
+  int32_t code;
+  int32_t row, value, limit;
+};
+
 class Stream {
  public:
-  explicit Stream(Device device = Device::cpu) : device_(device) {}
+  explicit Stream(Device device = Device::cpu);
+  ~Stream();
+  Stream(const Stream&) = delete;
+  Stream& operator=(const Stream&) = delete;
   Device device() const { return device_; }
 
   // In a dry run ops check their operands and return: it finds the memory a computation needs.
   bool dry_run = false;
   OpProfile* profile = nullptr;
 
+  // Waits until all is done. Error with the first fault that a kernel has met.
+  void synchronize();
+
   // Working memory for the time of one op.
   Scratch& scratch() { return scratch_; }
   // The same for library calls inside an op.
   Scratch& library_scratch() { return library_scratch_; }
 
+  // ---- for CUDA implementations
+  void* handle() const { return handle_; }  // cudaStream_t
+  KernelFault* fault() const { return reinterpret_cast<KernelFault*>(fault_.data()); }
+
  private:
   Device device_;
   Scratch scratch_, library_scratch_;
+  void* handle_ = nullptr;
+  Buffer fault_;
 };
+
+// to = from, of one shape and type, each on any device, in the order of the stream. A host tensor is
+// filled after synchronize().
+void copy(Stream& stream, const Tensor& to, const Tensor& from);
 
 }  // namespace laclip

@@ -17,9 +17,14 @@ Add add;
 Convert convert;
 Fill fill;
 }  // namespace cpu
+namespace cuda {
+Add add;
+Convert convert;
+Fill fill;
+}  // namespace cuda
 
-inline constexpr Op<Add> add{"add: y[N C] <- a[N C] b[N C]", cpu::add};
-inline constexpr Op<Convert> convert{"convert: y[N]:* <- x[N]:*", cpu::convert};
-inline constexpr Op<Fill> fill{"fill: y[N]:*", cpu::fill};
+inline constexpr Op<Add> add{"add: y[N C] <- a[N C] b[N C]", cpu::add, cuda::add};
+inline constexpr Op<Convert> convert{"convert: y[N]:* <- x[N]:*", cpu::convert, cuda::convert};
+inline constexpr Op<Fill> fill{"fill: y[N]:*", cpu::fill, cuda::fill};
 
 }  // namespace laclip

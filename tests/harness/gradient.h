@@ -81,14 +81,14 @@ template <class Forward, class Backward, class Reference, class... FA, class... 
 void check_gradient(const Forward& forward, const Backward& backward, const Sizes& sizes,
                     Reference reference, std::tuple<FA...> forward_attributes,
                     std::tuple<BA...> backward_attributes, const OpInputs& inputs = {}) {
-  for (DType type : types_of(backward.contract())) {
-    SCOPED_TRACE(std::string(backward.contract().op) + " in " + std::string(name_of(type)));
-    OpCall there(forward, sizes, type, forward_attributes, inputs);
+  for (const auto& [device, type] : variants_of(backward)) {
+    SCOPED_TRACE(trace(backward, device, type));
+    OpCall there(forward, sizes, type, forward_attributes, inputs, device);
     Values<Dual> values{sizes, {}};
     for (const auto& item : there.items())
       for (double x : item.memory.load()) values.operands[item.name].push_back(Dual(x));
     there.run();
-    OpCall back(backward, sizes, type, backward_attributes, inputs);
+    OpCall back(backward, sizes, type, backward_attributes, inputs, device);
     for (auto& item : back.items())
       if (const auto* saved = there.find(item.name)) item.memory.store(saved->memory.load());
     const Gradients gradients = checked_gradients_of(back);
@@ -97,7 +97,7 @@ void check_gradient(const Forward& forward, const Backward& backward, const Size
       for (const auto& [name, gradient] : gradients)
         check_direction(name, gradient, values, reference, there, back, seed++);
     } else {
-      OpCall exact(backward, sizes, DType::f32, backward_attributes, inputs);
+      OpCall exact(backward, sizes, DType::f32, backward_attributes, inputs, device);
       for (auto& item : exact.items())
         if (item.role == Role::in) item.memory.store(back.find(item.name)->memory.load());
       for (const auto& [name, gradient] : gradients_of(exact))

@@ -1,17 +1,20 @@
 // One op with its operands, and the checks that follow from their roles alone:
 //   Out poisoned in two ways before the call, In unchanged after it, guard bands untouched, the
-//   same bits with one thread and with two, every wrong shape refused.
+//   same bits with one thread and with two, every wrong shape refused. Where kernels run on the
+//   host, each is run in all orders of its threads (kernels/simt/settings.h).
 #pragma once
 
 #include <gtest/gtest.h>
 #include <omp.h>
 
+#include <cstdlib>
 #include <functional>
 #include <tuple>
 #include <utility>
 
 #include "kernels/core/op.h"
 #include "tests/harness/operands.h"
+#include "tests/harness/prove_kernels.h"
 
 namespace laclip::test {
 
@@ -49,6 +52,29 @@ std::vector<Role> roles_of(const Op<void(Stream&, Args...)>&) {
   return roles;
 }
 
+// The devices on which an op is to be tested. LACLIP_TEST_DEVICE=cpu or cuda names one.
+template <class Operator>
+std::vector<Device> devices_of(const Operator& op) {
+  const char* only = std::getenv("LACLIP_TEST_DEVICE");
+  std::vector<Device> devices;
+  for (Device device : {Device::cpu, Device::cuda})
+    if (op.runs_on(device) && (!only || name_of(device) == only)) devices.push_back(device);
+  return devices;
+}
+
+// Devices and activation types.
+template <class Operator>
+std::vector<std::pair<Device, DType>> variants_of(const Operator& op) {
+  std::vector<std::pair<Device, DType>> variants;
+  for (Device device : devices_of(op))
+    for (DType type : types_of(op.contract())) variants.emplace_back(device, type);
+  return variants;
+}
+template <class Operator>
+std::string trace(const Operator& op, Device device, DType type) {
+  return fmt::format("{} on {} in {}", op.contract().op, name_of(device), name_of(type));
+}
+
 class OpCall {
  public:
   struct Item {
@@ -60,15 +86,17 @@ class OpCall {
 
   template <class Operator, class... Attributes>
   OpCall(const Operator& op, const Sizes& sizes, DType type, std::tuple<Attributes...> attributes,
-         const OpInputs& inputs)
-      : contract_(op.contract()), invoke_([&op, attributes](Stream& stream, const auto& tensors) {
+         const OpInputs& inputs, Device device = Device::cpu)
+      : contract_(op.contract()),
+        stream_(device),
+        invoke_([&op, attributes](Stream& stream, const auto& tensors) {
           invoke(op, stream, tensors, attributes);
         }) {
     const auto roles = roles_of(op);
     for (int i = 0; i < contract_.count; ++i) {
       const OperandRule& rule = contract_.operands[size_t(i)];
       const std::string name(rule.name);
-      Guarded memory(shape_of(rule, sizes), type_of(rule, type, inputs));
+      Guarded memory(shape_of(rule, sizes), type_of(rule, type, inputs), device);
       const auto given = inputs.given.find(name);
       memory.store(given != inputs.given.end()
                        ? given->second
@@ -84,7 +112,11 @@ class OpCall {
       if (item.name == name) return &item;
     return nullptr;
   }
-  void run() { invoke_(stream_, tensors()); }
+  void run() {
+    const ProveKernels prove(stream_.device());
+    invoke_(stream_, tensors());
+    stream_.synchronize();
+  }
 
   // Leaves the outputs of a run on the operands as they were.
   void check_roles() {
@@ -104,10 +136,12 @@ class OpCall {
     const std::string first = run_poisoned(0xff);  // NaN in every float type
     EXPECT_TRUE(first == run_poisoned(0x00))
         << "the result depends on what was in an output before";
-    const int threads = omp_get_max_threads();
-    omp_set_num_threads(threads == 1 ? 2 : 1);
-    EXPECT_TRUE(first == run_poisoned(0xff)) << "the result depends on the number of threads";
-    omp_set_num_threads(threads);
+    if (stream_.device() == Device::cpu) {
+      const int threads = omp_get_max_threads();
+      omp_set_num_threads(threads == 1 ? 2 : 1);
+      EXPECT_TRUE(first == run_poisoned(0xff)) << "the result depends on the number of threads";
+      omp_set_num_threads(threads);
+    }
     for (size_t i = 0; i < items_.size(); ++i) {
       const Item& item = items_[i];
       EXPECT_TRUE(item.memory.guards_intact()) << item.name << ": written outside its bounds";
@@ -147,8 +181,8 @@ class OpCall {
   }
 
   const Contract& contract_;
-  std::function<void(Stream&, const std::vector<Tensor>&)> invoke_;
   Stream stream_;
+  std::function<void(Stream&, const std::vector<Tensor>&)> invoke_;
   std::vector<Item> items_;
 };
 

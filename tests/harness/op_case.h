@@ -6,7 +6,8 @@
 //   };
 //   check_op(add, {{'N', 3}, {'C', 17}}, reference);
 //
-// The reference runs in double on the operands as they are stored, in fp32 and in bf16; an Acc is
+// The reference runs in double on the operands as they are stored, in fp32 and in bf16, on the CPU
+// and as CUDA kernels; an Acc is
 // filled with random values before and must be added to. The roles are checked too (op_call.h).
 #pragma once
 
@@ -18,9 +19,9 @@ namespace laclip::test {
 template <class Operator, class Reference, class... Attributes>
 void check_op(const Operator& op, const Sizes& sizes, Reference reference,
               std::tuple<Attributes...> attributes = {}, const OpInputs& inputs = {}) {
-  for (DType type : types_of(op.contract())) {
-    SCOPED_TRACE(std::string(op.contract().op) + " in " + std::string(name_of(type)));
-    OpCall call(op, sizes, type, attributes, inputs);
+  for (const auto& [device, type] : variants_of(op)) {
+    SCOPED_TRACE(trace(op, device, type));
+    OpCall call(op, sizes, type, attributes, inputs, device);
     Values<double> values{sizes, {}};
     for (const auto& item : call.items()) values.operands[item.name] = item.memory.load();
     call.check_roles();

@@ -6,11 +6,13 @@
 #include <cmath>
 #include <cstring>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "base/philox.h"
 #include "kernels/core/contract.h"
+#include "kernels/core/stream.h"
 
 namespace laclip::test {
 
@@ -76,60 +78,96 @@ inline std::vector<DType> types_of(const Contract& contract) {
   return {DType::f32};
 }
 
-// A tensor between two guard bands.
+// A tensor between two guard bands, on a device; the host works on a mirror of it.
 class Guarded {
  public:
-  Guarded(Shape shape, DType type)
-      : bytes_(size_t(shape.elements() * size_of(type))), memory_(bytes_ + 2 * kBand, kPattern) {
-    tensor = {memory_.data() + kBand, shape, type, Device::cpu};
+  Guarded(Shape shape, DType type, Device device = Device::cpu)
+      : bytes_(size_t(shape.elements() * size_of(type))),
+        mirror_(bytes_ + 2 * kBand, kPattern),
+        memory_("operand", int64_t(mirror_.size()), device),
+        stream_(std::make_unique<Stream>(device)) {
+    tensor = memory_.tensor(shape, type, kBand);
+    push();
   }
   Tensor tensor;
-  void poison(int byte) { std::memset(tensor.data, byte, bytes_); }
+
+  void poison(int byte) {
+    std::memset(mirror_.data() + kBand, byte, bytes_);
+    push();
+  }
   void store(const Doubles& values) {
     for (size_t i = 0; i < values.size(); ++i) switch (tensor.dtype) {
         case DType::f32:
-          tensor.as<float>()[i] = float(values[i]);
+          at<float>()[i] = float(values[i]);
           break;
         case DType::bf16:
-          tensor.as<bf16>()[i] = bf16(float(values[i]));
+          at<bf16>()[i] = bf16(float(values[i]));
           break;
         case DType::i32:
-          tensor.as<int32_t>()[i] = int32_t(values[i]);
+          at<int32_t>()[i] = int32_t(values[i]);
           break;
         default:
-          tensor.as<uint8_t>()[i] = uint8_t(values[i]);
+          at<uint8_t>()[i] = uint8_t(values[i]);
       }
+    push();
   }
   Doubles load() const {
+    pull();
     Doubles values(size_t(tensor.elements()));
     for (size_t i = 0; i < values.size(); ++i) switch (tensor.dtype) {
         case DType::f32:
-          values[i] = double(tensor.as<float>()[i]);
+          values[i] = double(at<float>()[i]);
           break;
         case DType::bf16:
-          values[i] = double(float(tensor.as<bf16>()[i]));
+          values[i] = double(float(at<bf16>()[i]));
           break;
         case DType::i32:
-          values[i] = double(tensor.as<int32_t>()[i]);
+          values[i] = double(at<int32_t>()[i]);
           break;
         default:
-          values[i] = double(tensor.as<uint8_t>()[i]);
+          values[i] = double(at<uint8_t>()[i]);
       }
     return values;
   }
   bool guards_intact() const {
+    pull();
     for (size_t i = 0; i < kBand; ++i)
-      if (memory_[i] != kPattern || memory_[kBand + bytes_ + i] != kPattern) return false;
+      if (mirror_[i] != kPattern || mirror_[kBand + bytes_ + i] != kPattern) return false;
     return true;
   }
-  std::string bits() const { return {memory_.begin() + kBand, memory_.end() - kBand}; }
-  void set_bits(const std::string& bits) { std::memcpy(tensor.data, bits.data(), bytes_); }
+  std::string bits() const {
+    pull();
+    return {mirror_.begin() + kBand, mirror_.end() - kBand};
+  }
+  void set_bits(const std::string& bits) {
+    std::memcpy(mirror_.data() + kBand, bits.data(), bytes_);
+    push();
+  }
 
  private:
   static constexpr size_t kBand = 64;
   static constexpr char kPattern = char(0xA5);
+  template <class T>
+  T* at() const {
+    return reinterpret_cast<T*>(mirror_.data() + kBand);
+  }
+  Tensor all() const { return memory_.tensor({int64_t(mirror_.size())}, DType::u8); }
+  Tensor mirror() const {
+    return tensor_of(reinterpret_cast<uint8_t*>(mirror_.data()), {int64_t(mirror_.size())});
+  }
+  void push() {
+    copy(*stream_, all(), mirror());
+    stream_->synchronize();
+  }
+  void pull() const {
+    copy(*stream_, mirror(), all());
+    stream_->synchronize();
+  }
+
   size_t bytes_;
-  std::vector<char> memory_;
+  mutable std::vector<char> mirror_;
+  Buffer memory_;
+  std::unique_ptr<Stream> stream_;
 };
 
 inline Doubles random_normal(int64_t count, uint64_t seed) {

@@ -1,0 +1,50 @@
+# LACLIP_CUDA: kernels/cuda/*.cu are compiled by nvcc for a GPU, or as C++ against kernels/simt, which
+# runs them on the host. Either way the program has Device::cuda.
+find_package(CUDAToolkit QUIET)
+set(laclip_use_nvcc OFF)
+if(LACLIP_CUDA STREQUAL "ON")
+  if(NOT CUDAToolkit_FOUND)
+    message(FATAL_ERROR "LACLIP_CUDA=ON, but there is no CUDA toolkit; put nvcc into PATH or set CUDAToolkit_ROOT")
+  endif()
+  set(laclip_use_nvcc ON)
+elseif(LACLIP_CUDA STREQUAL "AUTO")
+  file(GLOB gpus /dev/nvidia[0-9]*)
+  if(CUDAToolkit_FOUND AND gpus)
+    set(laclip_use_nvcc ON)
+  endif()
+elseif(NOT LACLIP_CUDA STREQUAL "OFF")
+  message(FATAL_ERROR "LACLIP_CUDA is ${LACLIP_CUDA}; it can be AUTO, ON or OFF")
+endif()
+
+if(laclip_use_nvcc)
+  if(NOT CMAKE_CUDA_ARCHITECTURES)
+    set(CMAKE_CUDA_ARCHITECTURES 90a CACHE STRING
+        "Compute capabilities: 80, 89, 90a, 100, 120, as far as the toolkit knows them")
+  endif()
+  set(CMAKE_CUDA_STANDARD 20)
+  set(CMAKE_CUDA_STANDARD_REQUIRED ON)
+  enable_language(CUDA)
+  message(STATUS "Device::cuda: nvcc ${CMAKE_CUDA_COMPILER_VERSION} for ${CMAKE_CUDA_ARCHITECTURES}")
+else()
+  message(STATUS "Device::cuda: the kernels run on the host (LACLIP_CUDA=ON for a GPU)")
+endif()
+
+# Adds kernels/cuda/*.cu, and for the host kernels/simt.
+function(laclip_cuda_sources target)
+  file(GLOB sources CONFIGURE_DEPENDS kernels/cuda/*.cu)
+  target_sources(${target} PRIVATE ${sources})
+  if(laclip_use_nvcc)
+    target_compile_options(${target} PRIVATE
+      $<$<COMPILE_LANGUAGE:CUDA>:--expt-relaxed-constexpr --extended-lambda -lineinfo -Xptxas=-v
+        -DFMT_CONSTEVAL= -DFMT_USE_CONSTEXPR=1>)  # what fmt does at compile time, nvcc cannot follow
+    target_link_libraries(${target} PRIVATE CUDA::cudart)
+  else()
+    file(GLOB simt CONFIGURE_DEPENDS kernels/simt/*.cpp)
+    target_sources(${target} PRIVATE ${simt})
+    target_link_libraries(${target} PUBLIC laclip_context)
+    target_compile_definitions(${target} PUBLIC LACLIP_SIMT)  # read by tests alone
+    # nvcc's `#pragma unroll` is not the host compiler's.
+    set_source_files_properties(${sources} PROPERTIES LANGUAGE CXX COMPILE_OPTIONS
+                                "-Wno-unknown-pragmas")
+  endif()
+endfunction()

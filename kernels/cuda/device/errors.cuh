@@ -1,0 +1,17 @@
+// check_cuda(call): an Error with CUDA's own words and the place of the call.
+#pragma once
+
+#include <source_location>
+
+#include "base/check.h"
+#include "kernels/cuda/device/cuda.cuh"
+
+namespace laclip::cuda {
+
+inline void check_cuda(cudaError_t error,
+                       std::source_location place = std::source_location::current()) {
+  check(error == cudaSuccess, "{}:{}: CUDA: {}", place.file_name(), place.line(),
+        cudaGetErrorString(error));
+}
+
+}  // namespace laclip::cuda

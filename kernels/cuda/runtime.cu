@@ -1,0 +1,65 @@
+#include <cstring>
+
+#include "base/progress.h"
+#include "kernels/core/cuda_runtime.h"
+#include "kernels/cuda/device/errors.cuh"
+
+namespace laclip {
+using cuda::check_cuda;
+
+std::byte* cuda_allocate(std::string_view purpose, int64_t bytes) {
+  void* memory = nullptr;
+  if (cudaMalloc(&memory, size_t(bytes)) != cudaSuccess) {
+    static_cast<void>(cudaGetLastError());
+    fail("{}: no memory on the device for {} ({} are free); use a smaller batch or model", purpose,
+         format_bytes(double(bytes)), format_bytes(double(cuda_memory().free)));
+  }
+  check_cuda(cudaMemsetAsync(memory, 0, size_t(bytes), nullptr));
+  check_cuda(cudaStreamSynchronize(nullptr));
+  return static_cast<std::byte*>(memory);
+}
+
+void cuda_free(std::byte* memory) { static_cast<void>(cudaFree(memory)); }
+
+CudaMemory cuda_memory() {
+  size_t free = 0, total = 0;
+  check_cuda(cudaMemGetInfo(&free, &total));
+  return {int64_t(free), int64_t(total)};
+}
+
+int cuda_devices() {
+  int count = 0;
+  return cudaGetDeviceCount(&count) == cudaSuccess ? count : 0;
+}
+
+void* cuda_create_stream() {
+  cudaStream_t stream;
+  check_cuda(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking));
+  return stream;
+}
+
+void cuda_destroy_stream(void* stream) {
+  static_cast<void>(cudaStreamDestroy(static_cast<cudaStream_t>(stream)));
+}
+
+void cuda_synchronize(void* stream) {
+  check_cuda(cudaStreamSynchronize(static_cast<cudaStream_t>(stream)));
+}
+
+void cuda_copy_to_device(void* stream, void* to, const void* from, int64_t bytes) {
+  // From pageable memory the call returns when the bytes have been taken.
+  check_cuda(cudaMemcpyAsync(to, from, size_t(bytes), cudaMemcpyHostToDevice,
+                             static_cast<cudaStream_t>(stream)));
+}
+
+void cuda_copy_to_host(void* stream, void* to, const void* from, int64_t bytes) {
+  check_cuda(cudaMemcpyAsync(to, from, size_t(bytes), cudaMemcpyDeviceToHost,
+                             static_cast<cudaStream_t>(stream)));
+}
+
+void cuda_copy_on_device(void* stream, void* to, const void* from, int64_t bytes) {
+  check_cuda(cudaMemcpyAsync(to, from, size_t(bytes), cudaMemcpyDeviceToDevice,
+                             static_cast<cudaStream_t>(stream)));
+}
+
+}  // namespace laclip

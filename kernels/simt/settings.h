@@ -1,0 +1,27 @@
+// How kernels run on the host: in which order, on what memory, and what is checked on the way.
+#pragma once
+
+#include <cstdint>
+
+namespace laclip::simt {
+
+// The order in which the threads of a block and the blocks of a grid run where nothing orders them.
+enum class Order : uint8_t { forward, reversed, shuffled };
+
+struct Settings {
+  Order order = Order::forward;
+  uint64_t seed = 1;      // of `shuffled`
+  uint8_t poison = 0xff;  // fills shared memory before a block; 0xff… is NaN in every float type
+  // Every launch runs in all orders and on two poisons from the same device memory; a bit that
+  // differs afterwards is an Error that names the kernel.
+  bool prove = false;
+  // Device memory cannot be touched by host code (a fault names the allocation), and each
+  // allocation ends before a page that nobody can touch. Set it before the first allocation.
+  bool guard = false;
+};
+
+// Those of this process. LACLIP_SIMT=reversed,prove,guard sets them from outside; the words
+// are forward, reversed, shuffled, seed=N, poison=N, prove, guard.
+Settings& settings();
+
+}  // namespace laclip::simt

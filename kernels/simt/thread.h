@@ -1,0 +1,38 @@
+// What the thread of a kernel can ask of the machine. Called from inside a kernel only; the CUDA
+// names are in cuda_shim.h and the headers beside it.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <source_location>
+
+#include "kernels/simt/vector_types.h"
+
+namespace laclip::simt {
+
+using Place = std::source_location;
+
+// Where the thread that runs is in its block and grid.
+extern thread_local uint3 thread_index, block_index;
+extern thread_local dim3 block_size, grid_size;
+
+// Waits for all threads of the block. Each must come to this very line.
+void barrier(Place place);
+
+// Waits for the lanes in `mask`, each of which must come with the same mask to the same line, then
+// resolve(slots) runs once: slots[lane] is what that lane has passed, null outside the mask. A slot
+// may lie on the stack of its thread; what resolve writes there, the thread finds when it goes on.
+using Resolve = void (*)(void* const* slots);
+void warp_collective(uint32_t mask, const char* name, void* slot, Resolve resolve, Place place);
+
+int lane_index();
+
+// The block's shared memory; Error if fewer than `bytes` were asked for at the launch.
+void* shared_memory(size_t bytes, Place place);
+
+// cp.async: the copy happens when the thread waits for it. Until then `to` holds the poison.
+void defer_copy(void* to, const void* from, size_t bytes, size_t zeros);
+void commit_copies();
+void wait_copies(size_t groups_left_open);
+
+}  // namespace laclip::simt
