@@ -6,7 +6,7 @@ namespace laclip::world {
 namespace {
 
 constexpr float kRadius[] = {0.15f, 0.195f, 0.25f};          // small, medium, large
-constexpr float kAlone = 1.6f;                               // times these, for the only object
+constexpr float kAlone = 2.2f;                               // times these, for the only object
 constexpr float kInnerRadius = 0.14f, kOuterRadius = 0.40f;  // of the relation `inside`
 
 int draw(Random& random, Category category) {
@@ -34,7 +34,7 @@ int draw_count(Random& random, const SceneWish& wish) {
   if (wish.count > 0) return wish.count;
   if (wish.relation >= 0) return 2;
   const float u = random.uniform();
-  return u < 0.28f ? 1 : u < 0.62f ? 2 : u < 0.82f ? 3 : 4;
+  return u < 0.5f ? 1 : u < 0.8f ? 2 : u < 0.9f ? 3 : 4;
 }
 
 void draw_kinds(Random& random, const SceneWish& wish, Scene& scene) {
@@ -71,7 +71,7 @@ void place(Random& random, Scene& scene) {
   };
   for (Object& object : objects) object.radius = kRadius[object.size];
   if (objects.size() == 1) {
-    objects[0].radius *= kAlone;
+    objects[0].radius = std::min(objects[0].radius * kAlone, 0.46f);
     objects[0].x = 0.5f + jitter(objects[0].radius, 0.45f);
     objects[0].y = 0.5f + jitter(objects[0].radius, 0.45f);
     return;
