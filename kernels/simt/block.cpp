@@ -253,6 +253,17 @@ void* BlockRunner::shared(size_t bytes, Place place) {
   return shared_.get() + kBand;
 }
 
+void BlockRunner::check_shared(const void* address, size_t bytes, Place place) const {
+  const std::byte *at = static_cast<const std::byte*>(address), *begin = shared_.get() + kBand;
+  check(at >= begin && at + bytes <= begin + shared_capacity_,
+        "{} reaches byte {} of {} bytes of shared memory", text_of(place), at - begin,
+        shared_capacity_);
+  check(size_t(at - begin) % bytes == 0,
+        "{} reaches byte {} of shared memory, which is not a "
+        "multiple of {}",
+        text_of(place), at - begin, bytes);
+}
+
 void BlockRunner::run(const Kernel& kernel, uint3 block, const Settings& settings) {
   kernel_ = &kernel;
   block_ = block;
@@ -311,6 +322,10 @@ int lane_index() { return BlockRunner::of_this_os_thread().lane(); }
 
 void* shared_memory(size_t bytes, Place place) {
   return BlockRunner::of_this_os_thread().shared(bytes, place);
+}
+
+void check_shared(const void* address, size_t bytes, Place place) {
+  BlockRunner::of_this_os_thread().check_shared(address, bytes, place);
 }
 
 void defer_copy(void* to, const void* from, size_t bytes, size_t zeros) {

@@ -64,6 +64,7 @@ class BlockRunner {
   int lane() const { return int(current_ - threads_.data()) % 32; }
   void suspend() { current_->fiber->suspend(); }
   void* shared(size_t bytes, Place place);
+  void check_shared(const void* address, size_t bytes, Place place) const;
   uint8_t poison() const { return poison_; }
 
  private:

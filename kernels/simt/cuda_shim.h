@@ -10,6 +10,7 @@
 
 #include "kernels/simt/launch.h"
 #include "kernels/simt/runtime.h"
+#include "kernels/simt/tensor_core.h"
 #include "kernels/simt/thread.h"
 #include "kernels/simt/vector_types.h"
 #include "kernels/simt/warp.h"

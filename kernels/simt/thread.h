@@ -30,6 +30,9 @@ int lane_index();
 // The block's shared memory; Error if fewer than `bytes` were asked for at the launch.
 void* shared_memory(size_t bytes, Place place);
 
+// Error if the bytes do not lie in the block's shared memory, or not at a multiple of their number.
+void check_shared(const void* address, size_t bytes, Place place);
+
 // cp.async: the copy happens when the thread waits for it. Until then `to` holds the poison.
 void defer_copy(void* to, const void* from, size_t bytes, size_t zeros);
 void commit_copies();
