@@ -15,6 +15,7 @@ namespace {
 // Runs every block once, under the given settings.
 void run_blocks(const Kernel& kernel, const Settings& settings, int os_threads) {
   const int64_t blocks = int64_t(kernel.grid.x) * kernel.grid.y * kernel.grid.z;
+  os_threads = int(std::min<int64_t>(os_threads, blocks));
   std::vector<uint32_t> shuffled;
   if (settings.order == Order::shuffled)
     shuffled =

@@ -1,0 +1,279 @@
+// Each kind of fault that the host execution is there to find, planted, and found by name.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "base/check.h"
+#include "kernels/simt/asan.h"
+#include "kernels/simt/cuda_shim.h"
+#include "tests/simt/device_array.h"
+
+namespace laclip::simt {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+template <auto Kernel, class... Arguments>
+void run(Grid grid, Arguments... arguments) {
+  launch<Kernel>(Kernel, grid.blocks, grid.threads, grid.shared_bytes, arguments...);
+}
+
+// The text of the Error that running the kernel gives; "" if there is none.
+template <auto Kernel, class... Arguments>
+std::string fault_of(Grid grid, Arguments... arguments) {
+  try {
+    run<Kernel>(grid, arguments...);
+  } catch (const Error& e) {
+    return e.what();
+  }
+  return "";
+}
+
+// A death test runs its program again instead of a copy of this process, whose other threads would be
+// missing.
+[[maybe_unused]] const bool kThreadsafe = [] {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  return ::setenv("LACLIP_SIMT", "guard", 1) == 0;  // before anything asks for it
+}();
+
+struct Proving {
+  Proving() { settings().prove = true; }
+  ~Proving() { settings().prove = false; }
+};
+
+// ---- barriers
+
+__global__ void barrier_for_half() {
+  if (threadIdx.x < 16) __syncthreads();
+}
+
+TEST(Faults, BarrierThatSomeThreadsPassBy) {
+  const int line = __LINE__ - 4;
+  EXPECT_THAT(fault_of<barrier_for_half>({1, 32}),
+              AllOf(HasSubstr("barrier_for_half"), HasSubstr("has returned"),
+                    HasSubstr(fmt::format("faults_test.cpp:{}", line))));
+}
+
+__global__ void two_barriers() {
+  if (threadIdx.x % 2)
+    __syncthreads();
+  else
+    __syncthreads();
+}
+
+TEST(Faults, BarriersInDifferentBranches) {
+  const int line = __LINE__ - 4;
+  EXPECT_THAT(fault_of<two_barriers>({1, 64}),
+              AllOf(HasSubstr("two_barriers"), HasSubstr(fmt::format("test.cpp:{}", line)),
+                    HasSubstr(fmt::format("test.cpp:{}", line - 2))));
+}
+
+// ---- hand-over through memory
+
+template <bool Barrier>
+__global__ void reverse_in_shared_memory(float* data) {
+  auto* room = static_cast<float*>(shared_memory(64 * sizeof(float), Place::current()));
+  room[threadIdx.x] = data[threadIdx.x];
+  if constexpr (Barrier) __syncthreads();  // all values are in the room
+  data[threadIdx.x] = room[63 - threadIdx.x];
+}
+
+TEST(Faults, MissingBarrierInAHandOver) {
+  const Proving proving;
+  DeviceArray<float> data({1, 2, 3}, 64);
+  EXPECT_EQ(fault_of<reverse_in_shared_memory<true>>({1, 64, 256}, data.get()), "");
+  EXPECT_THAT(fault_of<reverse_in_shared_memory<false>>({1, 64, 256}, data.get()),
+              AllOf(HasSubstr("reverse_in_shared_memory"),
+                    HasSubstr("depends on the order of the threads")));
+}
+
+__global__ void neighbours_in_device_memory(int* data) {
+  const int i = int(blockIdx.x);
+  data[i] = i == 0 ? 1 : data[i - 1] + 1;  // as if the block before were done
+}
+
+TEST(Faults, BlocksThatRelyOnTheirOrder) {
+  const Proving proving;
+  DeviceArray<int> data(std::vector<int>(8, 0));
+  EXPECT_THAT(fault_of<neighbours_in_device_memory>({8, 1}, data.get()),
+              HasSubstr("neighbours_in_device_memory: the result depends on the order"));
+}
+
+// ---- shared memory
+
+template <bool Fill>
+__global__ void sum_of_room(float* out) {
+  auto* room = static_cast<float*>(shared_memory(32 * sizeof(float), Place::current()));
+  if (Fill || threadIdx.x < 31) room[threadIdx.x] = 1;
+  __syncthreads();
+  if (threadIdx.x != 0) return;
+  float sum = 0;
+  for (int i = 0; i < 32; ++i) sum += room[i];
+  *out = sum;
+}
+
+TEST(Faults, SharedMemoryReadBeforeItIsWritten) {
+  const Proving proving;
+  DeviceArray<float> out({0});
+  EXPECT_EQ(fault_of<sum_of_room<true>>({1, 32, 128}, out.get()), "");
+  EXPECT_EQ(out.values(), std::vector<float>{32});
+  EXPECT_THAT(fault_of<sum_of_room<false>>({1, 32, 128}, out.get()),
+              AllOf(HasSubstr("sum_of_room"), HasSubstr("that nobody has written")));
+}
+
+TEST(Faults, MoreSharedMemoryThanTheLaunchGave) {
+  DeviceArray<float> out({0});
+  EXPECT_THAT(fault_of<sum_of_room<true>>({1, 32, 64}, out.get()),
+              AllOf(HasSubstr("uses 128 bytes of shared memory"), HasSubstr("gave 64")));
+}
+
+__global__ void write_behind_shared_memory(int reach) {
+  auto* room = static_cast<char*>(shared_memory(64, Place::current()));
+  room[64 + reach] = 1;
+}
+
+TEST(Faults, WriteBehindSharedMemory) {
+  if (asan::kActive)
+    EXPECT_DEATH(run<write_behind_shared_memory>({1, 1, 64}, 3), "AddressSanitizer");
+  else
+    EXPECT_THAT(fault_of<write_behind_shared_memory>({1, 1, 64}, 3),
+                AllOf(HasSubstr("write_behind_shared_memory"), HasSubstr("outside its 64 bytes")));
+}
+
+// ---- stacks and device memory
+
+__global__ void write_behind_an_array(int reach, int* out) {
+  int list[4] = {};
+  volatile int* at = list;
+  at[reach] = 1;
+  *out = list[0];
+}
+
+TEST(Faults, WriteBehindAnArrayOnAFibersStack) {
+  if (!asan::kActive) GTEST_SKIP() << "needs AddressSanitizer";
+  DeviceArray<int> out({0});
+  EXPECT_DEATH(run<write_behind_an_array>({1, 1}, 4, out.get()), "stack-buffer-overflow");
+}
+
+__global__ void write_at(char* to) { *to = 1; }
+
+TEST(Faults, WriteBehindAnAllocation) {
+  DeviceArray<char> data(std::vector<char>(4096));
+  EXPECT_DEATH(run<write_at>({1, 1}, data.get() + 4096), "");
+}
+
+TEST(Faults, HostCodeThatTouchesDeviceMemory) {
+  DeviceArray<int> data({7});
+  EXPECT_EQ(data.values(), std::vector<int>{7});
+  EXPECT_DEATH(*static_cast<volatile int*>(data.get()) = 1, "device memory was touched");
+}
+
+TEST(Faults, CopiesInTheWrongDirection) {
+  DeviceArray<int> data({1});
+  int host = 0;
+  EXPECT_NE(cudaMemcpyAsync(&host, data.get(), 4, cudaMemcpyHostToDevice, nullptr), cudaSuccess);
+  EXPECT_NE(cudaMemcpyAsync(data.get(), &host, 4, cudaMemcpyDeviceToHost, nullptr), cudaSuccess);
+}
+
+TEST(Faults, CopyToTheHostThatIsReadTooEarly) {
+  cudaStream_t stream;
+  ASSERT_EQ(cudaStreamCreateWithFlags(&stream, 0), cudaSuccess);
+  DeviceArray<int> data({42});
+  int host = 0;
+  ASSERT_EQ(cudaMemcpyAsync(&host, data.get(), 4, cudaMemcpyDeviceToHost, stream), cudaSuccess);
+  EXPECT_NE(host, 42);
+  ASSERT_EQ(cudaStreamSynchronize(stream), cudaSuccess);
+  EXPECT_EQ(host, 42);
+  cudaStreamDestroy(stream);
+}
+
+// ---- warps
+
+__global__ void shuffle_without_lane_5(int* out) {
+  if (threadIdx.x == 5) return;
+  out[threadIdx.x] = __shfl_xor_sync(0xffffffffu, int(threadIdx.x), 1);
+}
+
+TEST(Faults, WarpFunctionWithALaneMissing) {
+  const int line = __LINE__ - 4;
+  DeviceArray<int> out(std::vector<int>(32));
+  EXPECT_THAT(fault_of<shuffle_without_lane_5>({1, 32}, out.get()),
+              AllOf(HasSubstr("shuffle_without_lane_5"), HasSubstr("lane 5 is missing"),
+                    HasSubstr(fmt::format("test.cpp:{}", line)), HasSubstr("__shfl_xor_sync")));
+}
+
+__global__ void shuffle_everywhere(int* out) {
+  out[threadIdx.x] = __shfl_xor_sync(0xffffffffu, int(threadIdx.x), 1);
+}
+
+TEST(Faults, MaskOfMoreLanesThanTheBlockHas) {
+  DeviceArray<int> out(std::vector<int>(32));
+  EXPECT_THAT(fault_of<shuffle_everywhere>({1, 20}, out.get()), HasSubstr("no lane 20"));
+}
+
+__global__ void mask_without_itself() { __syncwarp(1u); }
+
+TEST(Faults, MaskWithoutTheCaller) {
+  EXPECT_THAT(fault_of<mask_without_itself>({1, 2}), HasSubstr("without itself"));
+}
+
+__global__ void barrier_against_shuffle() {
+  if (threadIdx.x == 0)
+    __syncthreads();
+  else
+    __syncwarp();
+}
+
+TEST(Faults, LaneThatWaitsElsewhere) {
+  EXPECT_THAT(fault_of<barrier_against_shuffle>({1, 32}),
+              AllOf(HasSubstr("lane 0 is missing"), HasSubstr("__syncthreads")));
+}
+
+// ---- asynchronous copies
+
+template <bool Wait>
+__global__ void copy_asynchronously(const float* from, float* out) {
+  auto* room = static_cast<float*>(shared_memory(16, Place::current()));
+  defer_copy(room, from, 16, 0);
+  commit_copies();
+  if constexpr (Wait) wait_copies(0);
+  out[0] = room[2];
+  if constexpr (!Wait) wait_copies(0);
+}
+
+TEST(Faults, AsynchronousCopyThatIsReadBeforeItIsWaitedFor) {
+  DeviceArray<float> from({1, 2, 3, 4}), out({0});
+  run<copy_asynchronously<true>>({1, 1, 16}, from.get(), out.get());
+  EXPECT_EQ(out.values(), std::vector<float>{3});
+  run<copy_asynchronously<false>>({1, 1, 16}, from.get(), out.get());
+  EXPECT_TRUE(std::isnan(out.values()[0]));
+}
+
+__global__ void copy_and_leave(const float* from) {
+  defer_copy(shared_memory(16, Place::current()), from, 16, 0);
+}
+
+TEST(Faults, AsynchronousCopyThatNobodyWaitsFor) {
+  DeviceArray<float> from({1, 2, 3, 4});
+  EXPECT_THAT(fault_of<copy_and_leave>({1, 1, 16}, from.get()),
+              HasSubstr("without waiting for its cp.async"));
+}
+
+// ---- launches
+
+TEST(Faults, LaunchesThatNoDeviceTakes) {
+  DeviceArray<char> data(std::vector<char>(1));
+  EXPECT_THAT(fault_of<write_at>({1, 1025}, data.get()), HasSubstr("1025 threads in a block"));
+  EXPECT_THAT(fault_of<write_at>({1, 1, 300 << 10}, data.get()), HasSubstr("shared memory"));
+  EXPECT_THAT(fault_of<write_at>({dim3(1, 70000), 1}, data.get()), HasSubstr("70000"));
+}
+
+TEST(Faults, AFaultLeavesNothingBehind) {
+  EXPECT_NE(fault_of<barrier_for_half>({1, 32}), "");
+  DeviceArray<int> out(std::vector<int>(32));
+  run<shuffle_everywhere>({1, 32}, out.get());
+  EXPECT_EQ(out.values()[4], 5);
+}
+
+}  // namespace
+}  // namespace laclip::simt
