@@ -3,7 +3,9 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "base/log.h"
 #include "data/text_table.h"
+#include "kernels/core/cuda_runtime.h"
 #include "models/llama_import.h"
 
 namespace laclip {
@@ -15,8 +17,16 @@ DType parse_precision(const std::string& name) {
 }
 
 Device parse_device(const std::string& name) {
-  check(name != "cuda", "--device cuda: this build has no CUDA kernels yet; use --device cpu");
-  return Device::cpu;
+  if (name == "cpu" || (name == "auto" && !cuda_is_a_gpu())) return Device::cpu;
+  if (name != "auto" && name != "cuda")
+    fail_usage("--device {}: auto, cpu and cuda are possible", name);
+  check(cuda_devices() > 0,
+        "--device {}: there is no GPU, or its driver is too old; use --device cpu", name);
+  if (!cuda_is_a_gpu())
+    log_info(
+        "--device cuda: this build runs CUDA kernels on the host, thread by thread, to check "
+        "them; for a GPU build with -DLACLIP_CUDA=ON");
+  return Device::cuda;
 }
 
 std::vector<bool> LlamaAndTokenizer::end_tokens() const {
@@ -42,9 +52,9 @@ void check_vocabulary(const Llama& model, const Tokenizer& tokenizer, const std:
 }
 
 LlamaAndTokenizer open_llama(const std::string& model, const std::string& tokenizer,
-                             const std::string& precision) {
+                             const std::string& precision, const std::string& device) {
   LlamaAndTokenizer pair{nullptr, load_tokenizer(tokenizer)};
-  pair.model = load_llama(model, parse_precision(precision));
+  pair.model = load_llama(model, parse_precision(precision), Training::no, parse_device(device));
   check_vocabulary(*pair.model, *pair.tokenizer, model, tokenizer);
   return pair;
 }
@@ -53,10 +63,12 @@ uint64_t digest_of(const ParameterSet& parameters) {
   constexpr int64_t kPiece = 2048;
   TextTable pieces;
   for (const Parameter& p : parameters.list()) {
-    const auto* bytes = static_cast<const char*>(p.value.data);
     const int64_t size = p.value.bytes(), piece = std::min(size, kPiece);
-    for (const int64_t at : {int64_t(0), (size - piece) / 2, size - piece})
-      pieces.add({bytes + at, size_t(piece)});
+    for (const int64_t at : {int64_t(0), (size - piece) / 2, size - piece}) {
+      const HostCopy bytes(
+          {static_cast<char*>(p.value.data) + at, {piece}, DType::u8, p.value.device});
+      pieces.add({static_cast<const char*>(bytes.tensor().data), size_t(piece)});
+    }
   }
   return pieces.digest();
 }

@@ -11,7 +11,8 @@
 namespace laclip {
 
 DType parse_precision(const std::string& name);  // fp32 or bf16
-Device parse_device(const std::string& name);    // auto, cpu or cuda; Error if it is not there
+// auto, cpu or cuda; Error if it is not there. auto is cuda where there is a GPU.
+Device parse_device(const std::string& name);
 
 // Error if a LLaMA and a tokenizer do not belong together; the paths are for the message.
 void check_vocabulary(const Llama& model, const Tokenizer& tokenizer, const std::string& model_path,
@@ -25,7 +26,7 @@ struct LlamaAndTokenizer {
   std::vector<bool> end_tokens() const;  // [V]: that end a text, by tokenizer or model
 };
 LlamaAndTokenizer open_llama(const std::string& model, const std::string& tokenizer,
-                             const std::string& precision);
+                             const std::string& precision, const std::string& device);
 
 // Fingerprints, by which a resumed job knows its model: of some bytes from the start, the middle
 // and the end of each weight (another model differs in them; all of a large one would take a

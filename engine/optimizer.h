@@ -14,19 +14,20 @@ struct OptimizerOptions {
   double max_norm = 0;  // 0 = no clipping
 };
 
-// The global gradient norm; not finite if any gradient is not.
+// The global gradient norm; not finite if any gradient is not. Its square stays with the parameters.
 inline float gradient_norm(Stream& stream, const ParameterSet& parameters) {
+  sum_of_squares(stream, parameters.square_norm(), parameters.gradients());
   float square = 0;
-  sum_of_squares(stream, tensor_of(&square, {1}), parameters.gradients());
+  copy(stream, tensor_of(&square, {1}), parameters.square_norm());
+  stream.synchronize();
   return std::sqrt(square);
 }
 
-// One update; step counts from 1, norm is gradient_norm().
+// One update; step counts from 1. gradient_norm() has been called since the gradients were made.
 inline void optimizer_step(Stream& stream, const ParameterSet& parameters,
-                           const OptimizerOptions& options, double lr, int64_t step, float norm) {
-  const float square = norm * norm;
+                           const OptimizerOptions& options, double lr, int64_t step) {
   adamw(stream, parameters.masters(), parameters.first_moments(), parameters.second_moments(),
-        parameters.values(), parameters.gradients(), tensor_of(&square, {1}),
+        parameters.values(), parameters.gradients(), parameters.square_norm(),
         {.lr = float(lr),
          .beta1 = float(options.beta1),
          .beta2 = float(options.beta2),

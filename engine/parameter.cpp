@@ -41,6 +41,19 @@ struct Draw {
   }
 };
 
+// to = from in the type of `to`; `from` lies on the host, maybe at an odd address.
+void copy_converted(const Tensor& to, const Tensor& from) {
+  if (to.dtype == DType::f32) return copy_to_f32(to, from);
+  if (to.dtype == from.dtype) return copy_from_host(to, from.view(to.shape));
+  Buffer fp32("one parameter", 4 * from.elements()), rounded("one parameter", to.bytes());
+  const Tensor staged = fp32.tensor({from.elements()}, DType::f32);
+  const Tensor host = rounded.tensor({from.elements()}, to.dtype);
+  copy_to_f32(staged, from);
+  Stream stream;
+  convert(stream, host, staged);
+  copy_from_host(to, host.view(to.shape));
+}
+
 // One tensor of all parts, which must lie one behind the other.
 Tensor joined(const std::vector<const Parameter*>& parts, Tensor Parameter::*which, Shape shape) {
   Tensor all = parts.front()->*which;
@@ -80,6 +93,7 @@ const Parameter& ParameterSet::join(std::initializer_list<const Parameter*> part
 }
 
 void ParameterSet::allocate(DType compute, Training training, Device device) {
+  device_ = device;
   // Decayed parameters first, so that the optimiser sees one border instead of a list.
   std::vector<Parameter*> order;
   for (Parameter& p : parameters_) order.push_back(&p);
@@ -109,6 +123,8 @@ void ParameterSet::allocate(DType compute, Training training, Device device) {
     moments_ = Buffer("optimizer moments", 8 * total, device);
     first_moments_ = moments_.tensor({total}, DType::f32);
     second_moments_ = moments_.tensor({total}, DType::f32, 4 * total);
+    norm_memory_ = Buffer("gradient norm", 4, device);
+    square_norm_ = norm_memory_.tensor({1}, DType::f32);
   }
   int64_t at = 0;
   for (Parameter* p : order) {
@@ -130,21 +146,8 @@ void ParameterSet::allocate(DType compute, Training training, Device device) {
 void ParameterSet::assign(const Parameter& parameter, const Tensor& from) {
   check(parameter.shape.elements() == from.elements(), "parameter {} is {} but {} is given",
         parameter.name, parameter.shape.text(), from.shape.text());
-  if (parameter.value.dtype == from.dtype && !parameter.master) {
-    std::memcpy(parameter.value.data, from.data, size_t(from.bytes()));
-  } else if (parameter.master) {
-    copy_to_f32(parameter.master, from);
-    Stream stream;
-    if (parameter.value.dtype != DType::f32)
-      convert(stream, parameter.value.view({from.elements()}),
-              parameter.master.view({from.elements()}));
-  } else {
-    Buffer fp32("one parameter", 4 * from.elements());
-    const Tensor staged = fp32.tensor({from.elements()}, DType::f32);
-    copy_to_f32(staged, from);
-    Stream stream;
-    convert(stream, parameter.value.view({from.elements()}), staged);
-  }
+  if (parameter.master) copy_to_f32(parameter.master, from);
+  if (parameter.value.data != parameter.master.data) copy_converted(parameter.value, from);
 }
 
 void ParameterSet::assign_or_refer(const Parameter& parameter, const Tensor& from) {
@@ -153,6 +156,7 @@ void ParameterSet::assign_or_refer(const Parameter& parameter, const Tensor& fro
   });
   const bool fits = parameter.value.dtype == from.dtype &&
                     parameter.shape.elements() == from.elements() &&
+                    parameter.value.device == from.device &&
                     reinterpret_cast<uintptr_t>(from.data) % size_t(size_of(from.dtype)) == 0;
   if (joined || parameter.gradient || !fits) return assign(parameter, from);
   for (Parameter& p : parameters_) {

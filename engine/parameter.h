@@ -94,7 +94,9 @@ class ParameterSet {
   Tensor first_moment(const Parameter& p) const { return beside_master(first_moments_, p); }
   Tensor second_moment(const Parameter& p) const { return beside_master(second_moments_, p); }
   Tensor values() const { return values_; }
+  Tensor square_norm() const { return square_norm_; }  // [1]: of the gradients (optimizer.h)
   int64_t decayed() const { return decayed_; }
+  Device device() const { return device_; }
 
  private:
   // The part of a flat array that belongs to a parameter.
@@ -106,9 +108,10 @@ class ParameterSet {
   };
   std::deque<Parameter> parameters_;
   std::deque<Joint> joints_;
-  Buffer weights_, compute_weights_, gradient_memory_, moments_;
-  Tensor masters_, gradients_, first_moments_, second_moments_, values_;
+  Buffer weights_, compute_weights_, gradient_memory_, moments_, norm_memory_;
+  Tensor masters_, gradients_, first_moments_, second_moments_, values_, square_norm_;
   int64_t decayed_ = 0;
+  Device device_ = Device::cpu;
 };
 
 }  // namespace laclip

@@ -8,6 +8,7 @@
 
 #include "base/check.h"
 #include "base/json.h"
+#include "kernels/core/stream.h"
 
 namespace laclip {
 namespace {
@@ -256,14 +257,23 @@ void write_safetensors(const fs::path& path, std::vector<NamedTensor> tensors,
   AtomicFile file(path);
   file.write(std::as_bytes(std::span(&length, 1)));
   file.write(text);
-  for (const auto& [name, tensor] : tensors)
-    file.write(std::span(static_cast<const std::byte*>(tensor.data), size_t(tensor.bytes())));
+  for (const auto& [name, tensor] : tensors) {
+    const HostCopy host(tensor);
+    file.write(
+        std::span(static_cast<const std::byte*>(host.tensor().data), size_t(tensor.bytes())));
+  }
   file.commit();
 }
 
 void copy_to_f32(const Tensor& to, const Tensor& from) {
   check(to.elements() == from.elements(), "{} elements are copied to {}", from.elements(),
         to.elements());
+  if (to.device != Device::cpu) {
+    const Buffer staging("one tensor", to.bytes());
+    const Tensor host = staging.tensor(to.shape, to.dtype);
+    copy_to_f32(host, from);
+    return copy_from_host(to, host);
+  }
   float* out = to.as<float>();
   for_each_float(from, [out](int64_t i, float x) { out[i] = x; });
 }

@@ -1,20 +1,20 @@
 #include "models/clip.h"
 
-#include <algorithm>
 #include <cmath>
 
 #include "kernels/ops/elementwise.h"
 
 namespace laclip {
 
-Clip::Clip(ClipConfig config, DType dtype, Training training, std::optional<uint64_t> seed)
+Clip::Clip(ClipConfig config, DType dtype, Training training, std::optional<uint64_t> seed,
+           Device device)
     : config_(std::move(config)), dtype_(dtype) {
   visual_ = Vit::declare(parameters_, config_);
   text_ = TextTransformer::declare(parameters_, config_);
   const float start =
       json_field<float>(config_.json, "init_logit_scale", "config", float(std::log(1 / 0.07)));
   logit_scale_ = &parameters_.add("logit_scale", {}, Decay::no, Constant{start}, true);
-  parameters_.allocate(dtype, training);
+  parameters_.allocate(dtype, training, device);
   if (seed) parameters_.initialize(*seed);
 }
 
@@ -66,9 +66,8 @@ Tensor Clip::backward_normalize(Step& step, const SavedFeature& saved, In dfeatu
   return draw;
 }
 
-void Clip::clamp_logit_scale() {
-  float& scale = *logit_scale_->master.as<float>();
-  scale = std::clamp(scale, 0.0f, float(std::log(100.0)));
+void Clip::clamp_logit_scale(Stream& stream) {
+  clamp(stream, logit_scale_->master.view({1}), {0.0f, float(std::log(100.0))});
 }
 
 }  // namespace laclip

@@ -18,8 +18,10 @@ namespace laclip {
 
 class Clip {
  public:
-  // Weights are drawn by `seed`; without one they are zero until they are loaded.
-  Clip(ClipConfig config, DType dtype, Training training, std::optional<uint64_t> seed);
+  // Weights are drawn by `seed`, the same on every device; without one they are zero until they are
+  // loaded.
+  Clip(ClipConfig config, DType dtype, Training training, std::optional<uint64_t> seed,
+       Device device = Device::cpu);
   Clip(const Clip&) = delete;
 
   struct SavedFeature {
@@ -41,14 +43,15 @@ class Clip {
   void backward_images(Step& step, const SavedImages& saved, In dfeatures) const;
   void backward_texts(Step& step, const SavedTexts& saved, In dfeatures) const;
 
-  void clamp_logit_scale();  // to [0, ln 100], after each optimiser step
-  float logit_scale() const { return *logit_scale_->master.as<float>(); }
+  void clamp_logit_scale(Stream& stream);  // to [0, ln 100], after each optimiser step
+  float logit_scale() const { return *HostCopy(logit_scale_->master).tensor().as<float>(); }
   const Parameter& logit_scale_parameter() const { return *logit_scale_; }
 
   const ClipConfig& config() const { return config_; }
   ParameterSet& parameters() { return parameters_; }
   const ParameterSet& parameters() const { return parameters_; }
   DType dtype() const { return dtype_; }
+  Device device() const { return parameters_.device(); }
 
  private:
   SavedFeature normalize(Step& step, Tensor raw, Out features) const;

@@ -61,14 +61,14 @@ void load_clip_weights(Clip& model, const fs::path& path) {
   }
 }
 
-std::unique_ptr<Clip> load_clip(const fs::path& folder, DType dtype) {
+std::unique_ptr<Clip> load_clip(const fs::path& folder, DType dtype, Device device) {
   check(fs::exists(folder), "{}: there is no such checkpoint", folder.string());
   check(fs::is_directory(folder), "{}: give the checkpoint folder, which holds {} and {}",
         folder.string(), kModel, kConfig);
   check(fs::exists(folder / kConfig), "{}: {} is missing in this checkpoint", folder.string(),
         kConfig);
   auto model = std::make_unique<Clip>(load_clip_config((folder / kConfig).string()), dtype,
-                                      Training::no, std::nullopt);
+                                      Training::no, std::nullopt, device);
   load_clip_weights(*model, folder);
   return model;
 }

@@ -21,7 +21,7 @@ namespace laclip {
 void load_clip_weights(Clip& model, const fs::path& path);
 
 // A model as its checkpoint folder describes it, for evaluation.
-std::unique_ptr<Clip> load_clip(const fs::path& folder, DType dtype);
+std::unique_ptr<Clip> load_clip(const fs::path& folder, DType dtype, Device device = Device::cpu);
 
 void save_checkpoint(const Clip& model, const fs::path& folder, const Json& state);
 // Whether all files are there that load_checkpoint() reads.

@@ -5,20 +5,23 @@
 namespace laclip {
 
 ClipEncoder::ClipEncoder(const Clip& model, int64_t block)
-    : model_(model), block_(block), embed_(model.config().embed), arena_("activations", plan()) {}
+    : model_(model),
+      block_(block),
+      embed_(model.config().embed),
+      stream_(model.device()),
+      arena_("activations", plan(), model.device()) {}
 
 int64_t ClipEncoder::plan() const {
   const ClipConfig& c = model_.config();
-  Arena arena;
-  Stream stream;
+  Arena arena(model_.device());
+  Stream stream(model_.device());
   stream.dry_run = true;
   Step step{stream, arena, model_.dtype()};
   const Tensor images{reinterpret_cast<void*>(1),
                       {block_, c.image_size, c.image_size, 3},
                       DType::u8,
                       Device::cpu};
-  Arena features;
-  const Tensor out = features.tensor({block_, embed_}, DType::f32);
+  const Tensor out = arena.tensor({block_, embed_}, DType::f32);
   model_.encode_images(step, images, out);
   TextBatch texts;
   for (int64_t i = 0; i < block_; ++i) texts.add(std::vector<int32_t>(size_t(c.context_length), 0));
@@ -31,9 +34,12 @@ std::vector<float> ClipEncoder::encode_images(const Tensor& images) {
   Step step{stream_, arena_, model_.dtype()};
   for (int64_t begin = 0; begin < images[0]; begin += block_) {
     const int64_t count = std::min(block_, images[0] - begin);
-    model_.encode_images(step, images.rows(begin, count),
-                         tensor_of(features.data() + begin * embed_, {count, embed_}));
+    const ArenaScope scope(arena_);
+    const Tensor out = arena_.tensor({count, embed_}, DType::f32);
+    model_.encode_images(step, images.rows(begin, count), out);
+    copy(stream_, tensor_of(features.data() + begin * embed_, {count, embed_}), out);
   }
+  stream_.synchronize();
   return features;
 }
 
@@ -45,8 +51,12 @@ std::vector<float> ClipEncoder::encode_texts(const std::vector<std::vector<int32
     const int64_t count = std::min(block_, total - begin);
     TextBatch batch;
     for (int64_t i = 0; i < count; ++i) batch.add(captions[size_t(begin + i)]);
-    model_.encode_texts(step, batch, tensor_of(features.data() + begin * embed_, {count, embed_}));
+    const ArenaScope scope(arena_);
+    const Tensor out = arena_.tensor({count, embed_}, DType::f32);
+    model_.encode_texts(step, batch, out);
+    copy(stream_, tensor_of(features.data() + begin * embed_, {count, embed_}), out);
   }
+  stream_.synchronize();
   return features;
 }
 

@@ -12,9 +12,10 @@ ClipTrainer::ClipTrainer(Clip& model, int64_t batch, int64_t micro_batch)
       batch_(batch),
       micro_batch_(micro_batch),
       embed_(model.config().embed),
-      features_("features", 4 * (4 * batch * embed_ + 2 * batch)),
+      stream_(model.device()),
+      features_("features", 4 * (4 * batch * embed_ + 2 * batch + 1), model.device()),
       activation_bytes_(plan(std::min(batch, micro_batch))),
-      arena_("activations", activation_bytes_) {
+      arena_("activations", activation_bytes_, model.device()) {
   check(batch > 0 && micro_batch > 0, "a batch of {} in micro-batches of {} is not possible", batch,
         micro_batch);
 }
@@ -22,8 +23,8 @@ ClipTrainer::ClipTrainer(Clip& model, int64_t batch, int64_t micro_batch)
 // The largest micro-batch: all captions as long as they can be.
 int64_t ClipTrainer::plan(int64_t pairs) {
   const ClipConfig& c = model_.config();
-  Arena arena;
-  Stream stream;
+  Arena arena(model_.device());
+  Stream stream(model_.device());
   stream.dry_run = true;
   Step step{stream, arena, model_.dtype()};
   const Tensor images{reinterpret_cast<void*>(1),
@@ -62,17 +63,16 @@ std::vector<ClipTrainer::Micro> ClipTrainer::split(const ClipBatch& batch) const
   return parts;
 }
 
-float ClipTrainer::loss(int64_t B) {
+Tensor ClipTrainer::loss(int64_t B) {
   auto part = [&](int64_t v) {
     return features_.tensor({B, embed_}, DType::f32, 4 * embed_ * v * batch_);
   };
   auto row = [&](int64_t v) {
     return features_.tensor({B}, DType::f32, 4 * (4 * batch_ * embed_ + v * batch_));
   };
-  float value = 0;
+  const Tensor value = features_.tensor({1}, DType::f32, 4 * (4 * batch_ * embed_ + 2 * batch_));
   const Parameter& scale = model_.logit_scale_parameter();
-  contrastive_forward(stream_, tensor_of(&value, {1}), row(0), row(1), part(0), part(1),
-                      scale.master.view({1}));
+  contrastive_forward(stream_, value, row(0), row(1), part(0), part(1), scale.master.view({1}));
   contrastive_backward(stream_, part(2), part(3), scale.gradient.view({1}), part(0), part(1),
                        scale.master.view({1}), row(0), row(1));
   return value;
@@ -91,7 +91,7 @@ float ClipTrainer::compute_gradients(const ClipBatch& batch) {
     model_.encode_images(step, micro.images, micro.image_features, keep ? &images : nullptr);
     model_.encode_texts(step, micro.texts, micro.text_features, keep ? &texts : nullptr);
   }
-  const float value = loss(batch.images[0]);
+  const Tensor loss_on_device = loss(batch.images[0]);
   for (Micro& micro : parts) {
     const ArenaScope micro_scope(arena_);
     if (!keep) {
@@ -101,12 +101,15 @@ float ClipTrainer::compute_gradients(const ClipBatch& batch) {
     model_.backward_images(step, images, micro.dimage_features);
     model_.backward_texts(step, texts, micro.dtext_features);
   }
+  float value = 0;
+  copy(stream_, tensor_of(&value, {1}), loss_on_device);
+  stream_.synchronize();
   return value;
 }
 
-void ClipTrainer::apply(const OptimizerOptions& options, double lr, int64_t step, float norm) {
-  optimizer_step(stream_, model_.parameters(), options, lr, step, norm);
-  model_.clamp_logit_scale();
+void ClipTrainer::apply(const OptimizerOptions& options, double lr, int64_t step) {
+  optimizer_step(stream_, model_.parameters(), options, lr, step);
+  model_.clamp_logit_scale(stream_);
 }
 
 }  // namespace laclip

@@ -26,9 +26,10 @@ class ClipTrainer {
   // Sets the gradients of all parameters and returns the loss. A loss that is not finite leaves the
   // gradients undefined; look at it before apply().
   float compute_gradients(const ClipBatch& batch);
+  // Between compute_gradients() and apply(): clipping needs it.
   float gradient_norm() { return laclip::gradient_norm(stream_, model_.parameters()); }
   // step counts from 1
-  void apply(const OptimizerOptions& options, double lr, int64_t step, float norm);
+  void apply(const OptimizerOptions& options, double lr, int64_t step);
 
   Stream& stream() { return stream_; }
   int64_t activation_bytes() const { return activation_bytes_; }
@@ -41,13 +42,13 @@ class ClipTrainer {
     Tensor dimage_features, dtext_features;
   };
   std::vector<Micro> split(const ClipBatch& batch) const;
-  float loss(int64_t B);
+  Tensor loss(int64_t B);  // [1], on the device
   int64_t plan(int64_t micro_batch);
 
   Clip& model_;
   int64_t batch_, micro_batch_, embed_;
   Stream stream_;
-  Buffer features_;  // image, text and their gradients [4 B E], lse [2 B]
+  Buffer features_;  // image, text and their gradients [4 B E], lse [2 B], loss [1]
   int64_t activation_bytes_;
   Arena arena_;
 };

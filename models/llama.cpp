@@ -30,29 +30,31 @@ double scaled_frequency(double frequency, const RopeScaling& scaling) {
   return (1 - share) * frequency / scaling.factor + share * frequency;
 }
 
-Buffer make_rope_table(const LlamaConfig& c) {
+Buffer make_rope_table(const LlamaConfig& c, Device device) {
   const int64_t half = c.head_size / 2;
-  Buffer table("rope table", 4 * c.max_length * c.head_size);
-  float* out = table.tensor({c.max_length, c.head_size}, DType::f32).as<float>();
+  const Shape shape{c.max_length, c.head_size};
+  Buffer table("rope table", 4 * shape.elements(), device);
+  std::vector<float> out(size_t(shape.elements()));
   for (int64_t i = 0; i < half; ++i) {
     const double frequency =
         scaled_frequency(std::pow(c.rope_theta, -2.0 * double(i) / double(c.head_size)),
                          c.rope_scaling);
     for (int64_t t = 0; t < c.max_length; ++t) {
-      out[t * c.head_size + i] = float(std::cos(double(t) * frequency));
-      out[t * c.head_size + half + i] = float(std::sin(double(t) * frequency));
+      out[size_t(t * c.head_size + i)] = float(std::cos(double(t) * frequency));
+      out[size_t(t * c.head_size + half + i)] = float(std::sin(double(t) * frequency));
     }
   }
+  copy_from_host(table.tensor(shape, DType::f32), tensor_of(out.data(), shape));
   return table;
 }
 
 }  // namespace
 
-KvPool::KvPool(const LlamaConfig& c, int64_t tokens, DType dtype)
+KvPool::KvPool(const LlamaConfig& c, int64_t tokens, DType dtype, Device device)
     : tokens_(tokens),
       width_(c.key_heads * c.head_size),
       dtype_(dtype),
-      memory_("keys and values", 2 * c.layers * tokens * width_ * size_of(dtype)) {}
+      memory_("keys and values", 2 * c.layers * tokens * width_ * size_of(dtype), device) {}
 
 Tensor KvPool::keys(int64_t layer) const {
   return memory_.tensor({tokens_, width_}, dtype_, 2 * layer * tokens_ * width_ * size_of(dtype_));
@@ -79,11 +81,11 @@ void LlamaRows::clear() {
     list->clear();
 }
 
-Llama::Llama(LlamaConfig config, DType dtype, Training training)
+Llama::Llama(LlamaConfig config, DType dtype, Training training, Device device)
     : config_(config),
       dtype_(dtype),
       parameters_(std::make_unique<ParameterSet>()),
-      rope_table_(make_rope_table(config)) {
+      rope_table_(make_rope_table(config, device)) {
   const int64_t C = config.width, F = config.mlp_width, V = config.vocabulary;
   const int64_t q_width = config.heads * config.head_size;
   const int64_t k_width = config.key_heads * config.head_size;
@@ -116,7 +118,7 @@ Llama::Llama(LlamaConfig config, DType dtype, Training training)
   }
   final_norm_ = norm("model.norm.weight");
   head_ = config.tied ? tokens_ : matrix("lm_head.weight", {V, C}, drawn);
-  parameters_->allocate(dtype, training);
+  parameters_->allocate(dtype, training, device);
 }
 
 Tensor Llama::rope_table() const {
@@ -125,10 +127,12 @@ Tensor Llama::rope_table() const {
 
 void Llama::forward(Step& step, const LlamaRows& rows, const KvPool& pool, Out logits) const {
   const ArenaScope scope(step.arena);
-  const RowTensors at{tensor_of(rows.ids),          tensor_of(rows.positions),
-                      tensor_of(rows.where),        tensor_of(rows.prefix_begin),
-                      tensor_of(rows.prefix_count), tensor_of(rows.own_begin),
-                      tensor_of(rows.own_count),    tensor_of(rows.wanted)};
+  const auto list = [&](const std::vector<int32_t>& values) {
+    return values.empty() ? Tensor{} : step.on_device(tensor_of(values));
+  };
+  const RowTensors at{list(rows.ids),          list(rows.positions),    list(rows.where),
+                      list(rows.prefix_begin), list(rows.prefix_count), list(rows.own_begin),
+                      list(rows.own_count),    list(rows.wanted)};
   const int64_t N = rows.count(), C = config_.width;
   const Tensor x = step.tensor({N, C});
   embedding_forward(step.stream, x, tokens_->value, none, at.ids, none);
@@ -169,15 +173,15 @@ void Llama::infer_block(Step& step, const RotaryBlock& block, Tensor x, const Ro
 }
 
 int64_t Llama::plan(int64_t rows, int64_t wanted) const {
-  Arena arena;
-  Stream stream;
+  Arena arena(device());
+  Stream stream(device());
   stream.dry_run = true;
   LlamaRows dry;
   for (int64_t i = 0; i < rows; ++i) dry.add(0, 0, 0, 0, 0);
   dry.wanted.assign(size_t(wanted), 0);
   Step step{stream, arena, dtype_};
-  const KvPool pool(config_, 1, dtype_);
-  Arena logits;
+  const KvPool pool(config_, 1, dtype_, device());
+  Arena logits(device());
   forward(step, dry, pool, logits.tensor({wanted, config_.vocabulary}, DType::f32));
   return arena.high_water();
 }

@@ -20,7 +20,7 @@ namespace laclip {
 // Keys and values of all layers: a pool of `tokens` places, shared out by its user.
 class KvPool {
  public:
-  KvPool(const LlamaConfig& config, int64_t tokens, DType dtype);
+  KvPool(const LlamaConfig& config, int64_t tokens, DType dtype, Device device);
   Tensor keys(int64_t layer) const;    // [T K·D]
   Tensor values(int64_t layer) const;  // [T K·D]
   int64_t tokens() const { return tokens_; }
@@ -49,7 +49,8 @@ struct LlamaRows {
 class Llama {
  public:
   // Weights are zero until they are assigned or initialised.
-  Llama(LlamaConfig config, DType dtype, Training training = Training::no);
+  Llama(LlamaConfig config, DType dtype, Training training = Training::no,
+        Device device = Device::cpu);
   Llama(const Llama&) = delete;
 
   // What weights are referred to in: kept as long as the model.
@@ -63,6 +64,7 @@ class Llama {
 
   const LlamaConfig& config() const { return config_; }
   DType dtype() const { return dtype_; }
+  Device device() const { return parameters_->device(); }
   ParameterSet& parameters() { return *parameters_; }
   const ParameterSet& parameters() const { return *parameters_; }
 

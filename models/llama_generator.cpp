@@ -14,10 +14,14 @@ LlamaGenerator::LlamaGenerator(const Llama& model, GeneratorOptions options)
       pool_(model.config(),
             int64_t(options_.slots) * options_.max_own_tokens +
                 int64_t(options_.slots + 1) * options_.max_prefix_tokens,
-            model.dtype()),
+            model.dtype(), model.device()),
       arena_("activations",
-             model.plan(options_.max_rows, std::max(options_.slots, options_.max_rows))),
-      logits_("logits", 4 * std::max<int64_t>(options_.slots, 1) * model.config().vocabulary),
+             model.plan(options_.max_rows, std::max(options_.slots, options_.max_rows)),
+             model.device()),
+      stream_(model.device()),
+      logits_("logits", 4 * std::max<int64_t>(options_.slots, 1) * model.config().vocabulary,
+              model.device()),
+      sampled_("sampled tokens", 12 * int64_t(options_.slots), model.device()),
       slots_(size_t(options_.slots)),
       prefix_area_(options_.slots * options_.max_own_tokens) {
   check(options_.slots > 0 && options_.max_rows >= options_.slots,
@@ -127,9 +131,17 @@ void LlamaGenerator::sample_rows(const std::vector<Slot*>& sampled) {
     uniforms_.push_back(Random(options_.seed, RandomUse::token_sampling, slot->result.key,
                                uint32_t(slot->result.tokens.size()))
                             .uniform());
-  sample(stream_, tensor_of(picked_.data(), {R}), tensor_of(log_probabilities_.data(), {R}),
-         logits_.tensor({R, model_.config().vocabulary}, DType::f32),
-         tensor_of(uniforms_.data(), {R}), {options_.temperature, options_.top_p});
+  const int64_t slots = options_.slots;
+  const Tensor picked = sampled_.tensor({R}, DType::i32);
+  const Tensor log_probabilities = sampled_.tensor({R}, DType::f32, 4 * slots);
+  const Tensor uniforms = sampled_.tensor({R}, DType::f32, 8 * slots);
+  copy(stream_, uniforms, tensor_of(uniforms_));
+  sample(stream_, picked, log_probabilities,
+         logits_.tensor({R, model_.config().vocabulary}, DType::f32), uniforms,
+         {options_.temperature, options_.top_p});
+  copy(stream_, tensor_of(picked_), picked);
+  copy(stream_, tensor_of(log_probabilities_), log_probabilities);
+  stream_.synchronize();
 }
 
 // Takes one new token; true if the text goes on.
@@ -198,7 +210,9 @@ std::vector<float> LlamaGenerator::prompt_logits(const std::vector<int32_t>& tok
       rows_.wanted.push_back(i - begin);
     }
     forward();
-    const float* logits = logits_.tensor({rows_.count(), V}, DType::f32).as<float>();
+    stream_.synchronize();
+    const HostCopy copied(logits_.tensor({rows_.count(), V}, DType::f32));
+    const float* logits = copied.tensor().as<float>();
     all.insert(all.end(), logits, logits + rows_.count() * V);
   }
   return all;

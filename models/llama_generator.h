@@ -88,7 +88,7 @@ class LlamaGenerator {
   KvPool pool_;
   Arena arena_;
   Stream stream_;
-  Buffer logits_;
+  Buffer logits_, sampled_;  // [slots V]; tokens, log-probabilities, uniforms [3 slots]
   LlamaRows rows_;
   std::vector<Slot> slots_;
   std::map<int, Prefix> prefixes_;

@@ -32,7 +32,8 @@ void check_extra(const WeightFiles& files, Llama& model, const fs::path& path) {
   }
 }
 
-std::unique_ptr<Llama> load_folder(const fs::path& path, DType dtype, Training training) {
+std::unique_ptr<Llama> load_folder(const fs::path& path, DType dtype, Training training,
+                                   Device device) {
   const fs::path config_file = path / "config.json";
   check(fs::exists(config_file),
         "{}: config.json is missing in this folder; a Hugging Face LLaMA "
@@ -41,7 +42,7 @@ std::unique_ptr<Llama> load_folder(const fs::path& path, DType dtype, Training t
   const auto files = std::make_shared<const WeightFiles>(path);
   auto model =
       std::make_unique<Llama>(parse_llama_config(read_json(config_file), config_file.string()),
-                              dtype, training);
+                              dtype, training, device);
   check_extra(*files, *model, path);
   for (const Parameter& parameter : model->parameters().list()) {
     check(files->contains(parameter.name), "{}: tensor '{}' is missing", path.string(),
@@ -199,14 +200,15 @@ class Llama2cFile {
 
 }  // namespace
 
-std::unique_ptr<Llama> load_llama(const fs::path& path, DType dtype, Training training) {
+std::unique_ptr<Llama> load_llama(const fs::path& path, DType dtype, Training training,
+                                  Device device) {
   check(fs::exists(path),
         "{}: there is no such model; give a Hugging Face folder or a llama2.c file", path.string());
-  if (fs::is_directory(path)) return load_folder(path, dtype, training);
+  if (fs::is_directory(path)) return load_folder(path, dtype, training, device);
   check(path.extension() != ".safetensors",
         "{}: give the folder of this file, with its config.json", path.string());
   const auto file = std::make_shared<Llama2cFile>(path);
-  auto model = std::make_unique<Llama>(file->config, dtype, training);
+  auto model = std::make_unique<Llama>(file->config, dtype, training, device);
   file->assign_to(*model);
   model->keep(file);
   return model;

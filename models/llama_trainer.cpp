@@ -34,17 +34,20 @@ void LlamaBatch::add(std::span<const int32_t> document, size_t first_target) {
 LlamaTrainer::LlamaTrainer(Llama& model, int64_t max_rows)
     : model_(model),
       max_rows_(max_rows),
+      stream_(model.device()),
       activation_bytes_(plan(max_rows)),
-      arena_("activations", activation_bytes_) {}
+      arena_("activations", activation_bytes_, model.device()) {}
 
-float LlamaTrainer::forward(Step& step, const LlamaBatch& batch, float weight, Saved& s) {
+void LlamaTrainer::forward(Step& step, const LlamaBatch& batch, float weight, Saved& s) {
   check(batch.rows() <= max_rows_, "a batch of {} rows, but memory was planned for {}",
         batch.rows(), max_rows_);
   const Shape rows{batch.rows(), model_.config().width};
-  const RotarySequences at{tensor_of(batch.offsets), tensor_of(batch.positions),
-                           model_.rope_table()};
+  s.ids = step.on_device(tensor_of(batch.ids));
+  s.targets = step.on_device(tensor_of(batch.targets));
+  const RotarySequences at{step.on_device(tensor_of(batch.offsets)),
+                           step.on_device(tensor_of(batch.positions)), model_.rope_table()};
   Tensor x = step.tensor(rows);
-  embedding_forward(step.stream, x, model_.tokens_->value, none, tensor_of(batch.ids), none);
+  embedding_forward(step.stream, x, model_.tokens_->value, none, s.ids, none);
   for (const RotaryBlock& block : model_.blocks_) {
     const Tensor y = step.tensor(rows);
     s.blocks.push_back(block.forward(step, x, at, y));
@@ -54,24 +57,30 @@ float LlamaTrainer::forward(Step& step, const LlamaBatch& batch, float weight, S
   s.normed = step.tensor(rows);
   s.final_norm = model_.final_norm_.forward(step, s.x, s.normed);
   s.lse = step.statistics({batch.rows()});
+  s.loss = step.statistics({1});
+  cross_entropy_forward(step.stream, s.loss, s.lse, s.normed, model_.head_->value, s.targets,
+                        weight);
+}
+
+float LlamaTrainer::loss_of(const Saved& s) {
   float loss = 0;
-  cross_entropy_forward(step.stream, tensor_of(&loss, {1}), s.lse, s.normed, model_.head_->value,
-                        tensor_of(batch.targets), weight);
+  copy(stream_, tensor_of(&loss, {1}), s.loss);
+  stream_.synchronize();
   return loss;
 }
 
-void LlamaTrainer::backward(Step& step, const LlamaBatch& batch, float weight, const Saved& s) {
+void LlamaTrainer::backward(Step& step, float weight, const Saved& s) {
   const ArenaScope scope(step.arena);
   Tensor dx = step.tensor(s.x.shape), dy = step.tensor(s.x.shape);
   const Tensor dnormed = step.tensor(s.x.shape);
   cross_entropy_backward(step.stream, dnormed, model_.head_->gradient, s.normed,
-                         model_.head_->value, tensor_of(batch.targets), s.lse, weight);
+                         model_.head_->value, s.targets, s.lse, weight);
   model_.final_norm_.backward(step, s.final_norm, dnormed, s.x, dy);
   for (size_t i = s.blocks.size(); i-- > 0;) {
     model_.blocks_[i].backward(step, s.blocks[i], dy, dx);
     std::swap(dx, dy);
   }
-  embedding_backward(step.stream, model_.tokens_->gradient, none, dy, tensor_of(batch.ids), none);
+  embedding_backward(step.stream, model_.tokens_->gradient, none, dy, s.ids, none);
 }
 
 float LlamaTrainer::compute_gradients(std::span<const LlamaBatch> parts) {
@@ -82,8 +91,9 @@ float LlamaTrainer::compute_gradients(std::span<const LlamaBatch> parts) {
   for (const LlamaBatch& part : parts) {
     const ArenaScope scope(arena_);
     Saved saved;
-    loss += forward(step, part, weight, saved);
-    backward(step, part, weight, saved);
+    forward(step, part, weight, saved);
+    backward(step, weight, saved);
+    loss += loss_of(saved);
   }
   return loss;
 }
@@ -95,19 +105,20 @@ float LlamaTrainer::loss(std::span<const LlamaBatch> parts) {
   for (const LlamaBatch& part : parts) {
     const ArenaScope scope(arena_);
     Saved saved;
-    loss += forward(step, part, weight, saved);
+    forward(step, part, weight, saved);
+    loss += loss_of(saved);
   }
   return loss;
 }
 
-void LlamaTrainer::apply(const OptimizerOptions& options, double lr, int64_t step, float norm) {
-  optimizer_step(stream_, model_.parameters(), options, lr, step, norm);
+void LlamaTrainer::apply(const OptimizerOptions& options, double lr, int64_t step) {
+  optimizer_step(stream_, model_.parameters(), options, lr, step);
 }
 
 // A dry run over documents of two tokens: memory depends on the number of rows alone.
 int64_t LlamaTrainer::plan(int64_t rows) {
-  Arena arena;
-  Stream stream;
+  Arena arena(model_.device());
+  Stream stream(model_.device());
   stream.dry_run = true;
   Step step{stream, arena, model_.dtype()};
   LlamaBatch batch;
@@ -115,7 +126,7 @@ int64_t LlamaTrainer::plan(int64_t rows) {
   for (int64_t i = 0; i < rows; ++i) batch.add(document);
   Saved saved;
   forward(step, batch, 1, saved);
-  backward(step, batch, 1, saved);
+  backward(step, 1, saved);
   return arena.high_water();
 }
 

@@ -33,21 +33,25 @@ class LlamaTrainer {
   // gradients undefined; look at it before apply().
   float compute_gradients(std::span<const LlamaBatch> parts);
   float loss(std::span<const LlamaBatch> parts);  // alone, for evaluation
+  // Between compute_gradients() and apply(): clipping needs it.
   float gradient_norm() { return laclip::gradient_norm(stream_, model_.parameters()); }
   // step counts from 1
-  void apply(const OptimizerOptions& options, double lr, int64_t step, float norm);
+  void apply(const OptimizerOptions& options, double lr, int64_t step);
 
   Stream& stream() { return stream_; }
   int64_t activation_bytes() const { return activation_bytes_; }
 
  private:
   struct Saved {
+    Tensor ids, targets;  // [N] [N]: those of the batch, which must outlive backward
     std::vector<RotaryBlock::Saved> blocks;
     Tensor x, normed, lse;  // [N C] [N C] [N]: before and after the last norm
     RmsNorm::Saved final_norm;
+    Tensor loss;  // [1]
   };
-  float forward(Step& step, const LlamaBatch& batch, float weight, Saved& saved);
-  void backward(Step& step, const LlamaBatch& batch, float weight, const Saved& saved);
+  void forward(Step& step, const LlamaBatch& batch, float weight, Saved& saved);
+  void backward(Step& step, float weight, const Saved& saved);
+  float loss_of(const Saved& saved);  // waits for it
   int64_t plan(int64_t rows);
 
   Llama& model_;

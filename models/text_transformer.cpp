@@ -37,19 +37,21 @@ void TextTransformer::forward(Step& step, const TextBatch& batch, Out features,
                               Saved* saved) const {
   const int64_t N = batch.tokens(), B = batch.captions(), C = config->text.width;
   Saved s;
-  s.batch = &batch;
+  s.ids = step.on_device(tensor_of(batch.ids));
+  s.positions = step.on_device(tensor_of(batch.positions));
+  s.ends = step.on_device(tensor_of(batch.ends));
+  const Tensor offsets = step.on_device(tensor_of(batch.offsets));
   const Tensor x = step.tensor({N, C});
-  embedding_forward(step.stream, x, tokens->value, places->value, tensor_of(batch.ids),
-                    tensor_of(batch.positions));
+  embedding_forward(step.stream, x, tokens->value, places->value, s.ids, s.positions);
   Tensor y;
   if (saved) {
-    s.transformer = transformer.forward(step, x, tensor_of(batch.offsets));
+    s.transformer = transformer.forward(step, x, offsets);
     y = s.transformer.y;
   } else {
-    y = transformer.infer(step, x, tensor_of(batch.offsets));
+    y = transformer.infer(step, x, offsets);
   }
   s.picked = step.tensor({B, C});
-  gather_rows_forward(step.stream, s.picked, y, tensor_of(batch.ends));
+  gather_rows_forward(step.stream, s.picked, y, s.ends);
   s.normed = step.tensor({B, C});
   s.ln_final = ln_final.forward(step, s.picked, s.normed);
   proj.forward(step, s.normed, features);
@@ -58,16 +60,14 @@ void TextTransformer::forward(Step& step, const TextBatch& batch, Out features,
 
 void TextTransformer::backward(Step& step, const Saved& s, In dfeatures) const {
   const ArenaScope scope(step.arena);
-  const TextBatch& batch = *s.batch;
-  const Shape rows{batch.tokens(), config->text.width};
+  const Shape rows{s.ids[0], config->text.width};
   const Tensor dnormed = step.tensor(s.normed.shape), dpicked = step.tensor(s.picked.shape);
   proj.backward(step, dfeatures, s.normed, dnormed);
   ln_final.backward(step, s.ln_final, dnormed, s.picked, dpicked);
   const Tensor dy = step.tensor(rows), dx = step.tensor(rows);
-  gather_rows_backward(step.stream, dy, dpicked, tensor_of(batch.ends));
+  gather_rows_backward(step.stream, dy, dpicked, s.ends);
   transformer.backward(step, s.transformer, dy, dx);
-  embedding_backward(step.stream, tokens->gradient, places->gradient, dx, tensor_of(batch.ids),
-                     tensor_of(batch.positions));
+  embedding_backward(step.stream, tokens->gradient, places->gradient, dx, s.ids, s.positions);
 }
 
 }  // namespace laclip

@@ -32,7 +32,7 @@ struct TextTransformer {
   static TextTransformer declare(ParameterSet& parameters, const ClipConfig& config);
 
   struct Saved {
-    const TextBatch* batch = nullptr;  // must outlive backward
+    Tensor ids, positions, ends;  // [N] [N] [B]: those of the batch, which must outlive backward
     Transformer::Saved transformer;
     Tensor picked, normed;  // [B C] [B C]: end tokens, before and after ln_final
     LayerNorm::Saved ln_final;

@@ -9,10 +9,9 @@ namespace laclip {
 namespace {
 
 // i·stride, i < count, as a tensor of the arena.
-Tensor multiples(Step& step, int64_t count, int64_t stride) {
+Tensor multiples_of(Step& step, int64_t count, int64_t stride) {
   const Tensor list = step.arena.tensor({count}, DType::i32);
-  if (!step.stream.dry_run)
-    for (int64_t i = 0; i < count; ++i) list.as<int32_t>()[i] = int32_t(i * stride);
+  multiples(step.stream, list, int(stride));
   return list;
 }
 
@@ -55,7 +54,7 @@ void Vit::forward(Step& step, In images, Out features, Saved* saved) const {
   Stream& stream = step.stream;
   Saved s;
   const Tensor planes = step.tensor({B, 3, R, R});
-  normalize_image(stream, planes, images, config->pixels);
+  normalize_image(stream, planes, step.on_device(images.tensor()), config->pixels);
   s.pixels = step.tensor({B * P, 3 * config->patch * config->patch});
   patchify(stream, s.pixels, planes, int(config->patch));
   const Tensor embedded = step.tensor({B * P, C});
@@ -68,8 +67,8 @@ void Vit::forward(Step& step, In images, Out features, Saved* saved) const {
     s.x = step.tensor(s.embedded.shape);
     s.ln_pre = ln_pre.forward(step, s.embedded, s.x);
   }
-  s.offsets = multiples(step, B + 1, P + 1);
-  s.rows = multiples(step, B, P + 1);
+  s.offsets = multiples_of(step, B + 1, P + 1);
+  s.rows = multiples_of(step, B, P + 1);
   Tensor y;
   if (saved) {
     s.transformer = transformer.forward(step, s.x, s.offsets);

@@ -40,7 +40,7 @@ double tower_flops(const TowerConfig& t, double rows, double length, bool causal
 Json bench_step(const BenchOptions& o) {
   const DType type = parse_precision(o.precision);
   const ClipConfig config = load_clip_config(o.model);
-  Clip model(config, type, Training::yes, 0);
+  Clip model(config, type, Training::yes, 0, parse_device(o.device));
   const int64_t B = o.batch_size, R = config.image_size;
   ClipTrainer trainer(model, B, B);
   std::vector<uint8_t> pixels(size_t(B * R * R * 3));
@@ -66,7 +66,8 @@ Json bench_step(const BenchOptions& o) {
     if (i == 0 && o.profile) trainer.stream().profile = &profile;
     const Timer timer;
     const float loss = trainer.compute_gradients(batch);
-    trainer.apply({}, 1e-6, i + 2, trainer.gradient_norm());
+    trainer.gradient_norm();
+    trainer.apply({}, 1e-6, i + 2);
     check(loss == loss, "the step gave NaN");
     if (i >= 0) seconds.push_back(timer.seconds());
   }
@@ -103,7 +104,7 @@ Json bench_decode(const BenchOptions& o) {
   c.head_size = 64;
   c.vocabulary = 32000;
   c.max_length = 2048;
-  Llama model(c, DType::bf16);
+  Llama model(c, DType::bf16, Training::no, parse_device(o.device));
   model.parameters().initialize(0);
   constexpr int kPrefix = 130, kQuery = 20, kFew = 4, kMany = 16;  // tokens
   std::vector<int32_t> prefix(kPrefix), query(kQuery);

@@ -46,7 +46,6 @@ std::vector<std::pair<std::string, EvaluationSets>> wanted_sets(const EvaluateOp
 }
 
 void evaluate(const EvaluateOptions& o) {
-  parse_device(o.device);
   if (!o.sets.images.empty() && o.sets.classnames.empty())
     fail_usage("--images needs --classnames");
   if (o.sets.images.empty() && !(o.sets.classnames.empty() && o.sets.templates.empty()))
@@ -56,7 +55,7 @@ void evaluate(const EvaluateOptions& o) {
   if (sets.empty())
     fail_usage("nothing to evaluate: give --images with --classnames, --tasks, or --pairs");
   const auto tokenizer = open_clip_tokenizer(o.tokenizer);
-  const auto model = load_clip(o.checkpoint, parse_precision(o.precision));
+  const auto model = load_clip(o.checkpoint, parse_precision(o.precision), parse_device(o.device));
   check_vocabulary(*model, *tokenizer, o.tokenizer);
   std::string lines;  // one for each set, in CLIP_benchmark's form
   for (const auto& [name, set] : sets) {

@@ -48,8 +48,7 @@ void generate(const GenerateOptions& o) {
     }
     check(!prompts.empty(), "{}: no prompts in it", o.prompts);
   }
-  parse_device(o.device);
-  const LlamaAndTokenizer llama = open_llama(o.model, o.tokenizer, o.precision);
+  const LlamaAndTokenizer llama = open_llama(o.model, o.tokenizer, o.precision, o.device);
   const auto& model = llama.model;
   const auto& tokenizer = llama.tokenizer;
   std::vector<std::vector<int32_t>> ids;

@@ -33,16 +33,18 @@ struct PretrainOptions {
 // The model of a config file (its vocabulary is the tokenizer's), or that of given weights.
 std::unique_ptr<Llama> make_model(const PretrainOptions& o, const Tokenizer& tokenizer) {
   const DType type = parse_precision(o.precision);
+  const Device device = parse_device(o.device);
   if (o.model.empty() == o.pretrained.empty())
     fail_usage("give either --model CONFIG.json, to start from nothing, or --pretrained FOLDER");
   if (!o.pretrained.empty()) {
-    auto model = load_llama(o.pretrained, type, Training::yes);
+    auto model = load_llama(o.pretrained, type, Training::yes, device);
     check_vocabulary(*model, tokenizer, o.pretrained, o.tokenizer);
     return model;
   }
   Json json = read_json(o.model);
   json["vocab_size"] = tokenizer.vocabulary();
-  auto model = std::make_unique<Llama>(parse_llama_config(json, o.model), type, Training::yes);
+  auto model =
+      std::make_unique<Llama>(parse_llama_config(json, o.model), type, Training::yes, device);
   model->parameters().initialize(o.seed);
   return model;
 }
@@ -55,7 +57,7 @@ class PretrainRun : public TrainingJob {
 
  private:
   Gradients compute_gradients() override;
-  void apply(double lr, int64_t step, float norm) override;
+  void apply(double lr, int64_t step) override;
   Report report(int64_t steps, double seconds) override;
   MetricValues evaluate() override;
   void save(int64_t step) override;
@@ -117,8 +119,8 @@ TrainingJob::Gradients PretrainRun::compute_gradients() {
   return {loss, trainer_.gradient_norm()};
 }
 
-void PretrainRun::apply(double lr, int64_t step, float norm) {
-  trainer_.apply({o_.beta1, o_.beta2, o_.eps, o_.wd, o_.grad_clip_norm}, lr, step, norm);
+void PretrainRun::apply(double lr, int64_t step) {
+  trainer_.apply({o_.beta1, o_.beta2, o_.eps, o_.wd, o_.grad_clip_norm}, lr, step);
 }
 
 TrainingJob::Report PretrainRun::report(int64_t, double seconds) {
@@ -205,10 +207,7 @@ void add_pretrain_command(CLI::App& root) {
   option("--save-every-n-steps", o->save_every, "steps between checkpoints")->check(positive);
   option("--eval-every-n-steps", o->eval_every, "steps between evaluations")->check(positive);
   option("--keep", o->keep, "checkpoints to keep")->check(positive);
-  command->callback([o, command] {
-    parse_device(o->device);
-    PretrainRun(*o, *command).run();
-  });
+  command->callback([o, command] { PretrainRun(*o, *command).run(); });
 }
 
 }  // namespace laclip

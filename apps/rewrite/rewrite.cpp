@@ -40,7 +40,7 @@ class RewriteJob {
         table_(std::move(table)),
         range_(range),
         mode_(parse_rewrite_mode(o.mode)),
-        llama_(open_llama(o.model, o.tokenizer, o.precision)),
+        llama_(open_llama(o.model, o.tokenizer, o.precision, o.device)),
         plan_(o.pairs.empty() ? ExampleBank::built_in(mode_)
                               : ExampleBank::from_file(o.pairs, mode_),
               *llama_.tokenizer, o.seed, o.example_sets),
@@ -245,7 +245,6 @@ void rewrite(const RewriteOptions& o, const CLI::App& command) {
   for (const auto& [flag, value] :
        {std::pair{"--model", o.model}, {"--tokenizer", o.tokenizer}, {"--output", o.output}})
     if (value.empty()) fail_usage("{} is missing; see laclip rewrite --help", flag);
-  parse_device(o.device);
   RewriteJob job(o, std::move(table), range);
   if (!job.finished()) {
     const fs::path base = o.output;

@@ -77,7 +77,7 @@ class TrainRun : public TrainingJob {
         folder_(o.logs, run_name(o), o.resume, is_clip_checkpoint),
         resumed_from_(folder_.resume_from()),
         model_(model_config(o, *tokenizer_), parse_precision(o.precision), Training::yes,
-               starting_seed()),
+               starting_seed(), parse_device(o.device)),
         loader_(*source_, loader_options(o, model_.config())),
         trainer_(model_, batch(), o.batch_size) {
     if (!resumed_from_.empty())
@@ -91,7 +91,7 @@ class TrainRun : public TrainingJob {
 
  private:
   Gradients compute_gradients() override;
-  void apply(double lr, int64_t step, float norm) override;
+  void apply(double lr, int64_t step) override;
   Report report(int64_t steps, double seconds) override;
   MetricValues evaluate() override;
   void save(int64_t step) override;
@@ -162,8 +162,8 @@ TrainingJob::Gradients TrainRun::compute_gradients() {
   return {loss, trainer_.gradient_norm()};
 }
 
-void TrainRun::apply(double lr, int64_t step, float norm) {
-  trainer_.apply({o_.beta1, o_.beta2, o_.eps, o_.wd, o_.grad_clip_norm}, lr, step, norm);
+void TrainRun::apply(double lr, int64_t step) {
+  trainer_.apply({o_.beta1, o_.beta2, o_.eps, o_.wd, o_.grad_clip_norm}, lr, step);
   done_ = step;
 }
 
@@ -212,10 +212,7 @@ void add_train_command(CLI::App& root) {
   CLI::App* command = add_command(root, "train", "train CLIP on original and rewritten captions");
   auto o = std::make_shared<TrainOptions>();
   add_train_options(*command, *o);
-  command->callback([o, command] {
-    parse_device(o->device);
-    TrainRun(*o, *command).run();
-  });
+  command->callback([o, command] { TrainRun(*o, *command).run(); });
 }
 
 }  // namespace laclip

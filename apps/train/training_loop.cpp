@@ -44,7 +44,7 @@ void TrainingLoop::run(TrainingJob& job, int64_t done) const {
     const TrainingJob::Gradients g = job.compute_gradients();
     check_finite(g, done, folder);
     const double lr = schedule.at(done);
-    job.apply(lr, ++done, g.norm);
+    job.apply(lr, ++done);
     const bool last = done == total;
     if (last || done % log_every == 0) {
       const double seconds = since_report.seconds() - paused;

@@ -19,7 +19,7 @@ class TrainingJob {
   };
   virtual ~TrainingJob() = default;
   virtual Gradients compute_gradients() = 0;  // of the next batch
-  virtual void apply(double lr, int64_t step, float norm) = 0;
+  virtual void apply(double lr, int64_t step) = 0;
   virtual Report report(int64_t steps, double seconds) = 0;  // since the last one
   virtual MetricValues evaluate() = 0;                       // empty: there is nothing to evaluate
   virtual void save(int64_t step) = 0;

@@ -15,7 +15,8 @@ struct CudaMemory {
 };
 CudaMemory cuda_memory();
 
-int cuda_devices();  // 0: there is none
+int cuda_devices();    // 0: there is none
+bool cuda_is_a_gpu();  // false where this build runs the kernels on the host (kernels/simt)
 void* cuda_create_stream();
 void cuda_destroy_stream(void* stream);
 void cuda_synchronize(void* stream);  // Error with what a kernel did wrong

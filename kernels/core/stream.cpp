@@ -44,4 +44,19 @@ void copy(Stream& stream, const Tensor& to, const Tensor& from) {
     cuda_copy_on_device(stream.handle(), to.data, from.data, to.bytes());
 }
 
+HostCopy::HostCopy(const Tensor& from) : tensor_(from) {
+  if (from.device == Device::cpu) return;
+  memory_ = Buffer("copy on the host", from.bytes());
+  tensor_ = memory_.tensor(from.shape, from.dtype);
+  Stream stream(from.device);
+  copy(stream, tensor_, from);
+  stream.synchronize();
+}
+
+void copy_from_host(const Tensor& to, const Tensor& from) {
+  Stream stream(to.device);
+  copy(stream, to, from);
+  stream.synchronize();
+}
+
 }  // namespace laclip

@@ -65,4 +65,18 @@ class Stream {
 // filled after synchronize().
 void copy(Stream& stream, const Tensor& to, const Tensor& from);
 
+// A tensor where the host can read it: itself, or a copy that is there when the constructor returns.
+class HostCopy {
+ public:
+  explicit HostCopy(const Tensor& from);
+  const Tensor& tensor() const { return tensor_; }
+
+ private:
+  Buffer memory_;
+  Tensor tensor_;
+};
+
+// The other way: to = from, where `from` lies on the host and `to` anywhere; done on return.
+void copy_from_host(const Tensor& to, const Tensor& from);
+
 }  // namespace laclip

@@ -1,5 +1,8 @@
 #include "kernels/ops/elementwise.h"
 
+#include <algorithm>
+#include <span>
+
 namespace laclip::cpu {
 
 void add(Stream&, Out y, In a, In b) {
@@ -31,6 +34,15 @@ void fill(Stream&, Out y, float value) {
 #pragma omp parallel for simd schedule(static)
     for (int64_t i = 0; i < count; ++i) store(out[i], value);
   });
+}
+
+void multiples(Stream&, Out y, int stride) {
+  for (int64_t i = 0; i < y.elements(); ++i) y.as<int32_t>()[i] = int32_t(i * stride);
+}
+
+void clamp(Stream&, InOut y, Bounds bounds) {
+  for (float& v : std::span(y.as<float>(), size_t(y.elements())))
+    v = std::clamp(v, bounds.low, bounds.high);
 }
 
 }  // namespace laclip::cpu

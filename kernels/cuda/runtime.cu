@@ -32,6 +32,14 @@ int cuda_devices() {
   return cudaGetDeviceCount(&count) == cudaSuccess ? count : 0;
 }
 
+bool cuda_is_a_gpu() {
+#ifdef __CUDACC__
+  return cuda_devices() > 0;
+#else
+  return false;
+#endif
+}
+
 void* cuda_create_stream() {
   cudaStream_t stream;
   check_cuda(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking));

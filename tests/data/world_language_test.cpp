@@ -95,7 +95,8 @@ TEST(WorldJudge, TheGrammarIsFaithfulCompleteAndOfItsStyle) {
         << document.query.text << " => " << document.target;
     ASSERT_FALSE(verdict.unknown) << document.target;
     ASSERT_EQ(verdict.style, document.style) << document.target;
-    EXPECT_LE(words_of(document.target).size(), 28u) << document.target;
+    // A word is about two tokens: a rewrite fits into CLIP's 77.
+    EXPECT_LE(words_of(document.target).size(), 32u) << document.target;
   }
 }
 
