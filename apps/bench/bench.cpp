@@ -3,9 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <memory>
 
 #include "apps/bench/ceilings.h"
+#include "apps/bench/op_bench.h"
 #include "apps/command.h"
 #include "apps/manifest.h"
 #include "apps/models.h"
@@ -13,13 +15,15 @@
 #include "base/log.h"
 #include "base/philox.h"
 #include "models/clip_trainer.h"
+#include "models/llama_config.h"
 #include "models/llama_generator.h"
 
 namespace laclip {
 namespace {
 
 struct BenchOptions {
-  std::string what = "all", model = "ViT-B-32", precision = "fp32", device = "auto", output;
+  std::string what = "all", llama, model = "ViT-B-32", precision = "fp32", device = "auto", output;
+  double scale = 1;
   int batch_size = 32, repeats = 5, slots = 64, text_length = 22;
   bool profile = false;
 };
@@ -35,6 +39,13 @@ double tower_flops(const TowerConfig& t, double rows, double length, bool causal
   const double matrices = rows * (4 * C * C + 2 * C * F),
                attention = rows * length * 2 * C * (causal ? 0.5 : 1);
   return 2 * L * (matrices + attention);
+}
+
+// Of matrix products, on the device that is measured.
+double ceiling(const BenchOptions& o, DType type) {
+  const Device device = parse_device(o.device);
+  if (device == Device::cpu) return peak_gflops(type);
+  return product_gflops(device, std::max<int64_t>(16, int64_t(8192 * std::cbrt(o.scale))));
 }
 
 Json bench_step(const BenchOptions& o) {
@@ -71,7 +82,7 @@ Json bench_step(const BenchOptions& o) {
     check(loss == loss, "the step gave NaN");
     if (i >= 0) seconds.push_back(timer.seconds());
   }
-  const double peak = peak_gflops(type), rate = flops / median(seconds) / 1e9;
+  const double peak = ceiling(o, type), rate = flops / median(seconds) / 1e9;
   for (const auto& [name, entry] : profile.ops)
     log_info("{:28} {:6} calls {:9.1f} ms a step", name, entry.calls / o.repeats,
              1e3 * entry.seconds / o.repeats);
@@ -104,13 +115,14 @@ Json bench_decode(const BenchOptions& o) {
   c.head_size = 64;
   c.vocabulary = 32000;
   c.max_length = 2048;
+  if (!o.llama.empty()) c = parse_llama_config(read_json(o.llama), o.llama);
   Llama model(c, DType::bf16, Training::no, parse_device(o.device));
   model.parameters().initialize(0);
   constexpr int kPrefix = 130, kQuery = 20, kFew = 4, kMany = 16;  // tokens
   std::vector<int32_t> prefix(kPrefix), query(kQuery);
   Random random(0, RandomUse::test);
-  for (int32_t& id : prefix) id = int32_t(random.below(32000));
-  for (int32_t& id : query) id = int32_t(random.below(32000));
+  for (auto* list : {&prefix, &query})
+    for (int32_t& id : *list) id = int32_t(random.below(uint32_t(c.vocabulary)));
   std::vector<double> prefill;
   // The first forward calls take the queries; the rest decode one token of each slot. A run of
   // kMany new tokens is compared with one of kFew, so that the difference is decoding alone.
@@ -149,14 +161,15 @@ Json bench_decode(const BenchOptions& o) {
       C * double(c.vocabulary);
   const double attention = double(c.layers) * 2 * C * (kPrefix + kQuery + (kFew + kMany) / 2.0);
   const double flops = 2 * double(rows) * (matrices + attention);
-  const double peak = peak_gflops(DType::bf16), rate = flops / step / 1e9;
+  const double peak = ceiling(o, DType::bf16), rate = flops / step / 1e9;
   log_info(
-      "LLaMA 1.1B shape, bf16, {} slots, prefix {}: {:.0f} ms a decode step, {:.0f} tokens/s, "
+      "LLaMA of {:.2f}B, bf16, {} slots, prefix {}: {:.0f} ms a decode step, {:.0f} tokens/s, "
       "{:.0f} GFLOP/s = "
       "{:.0f} % of {:.0f}; prefix in {:.2f} s",
-      rows, kPrefix, 1e3 * step, double(rows) / step, rate, 100 * rate / peak, peak,
-      median(prefill));
+      double(model.parameters().elements()) / 1e9, rows, kPrefix, 1e3 * step, double(rows) / step,
+      rate, 100 * rate / peak, peak, median(prefill));
   return {{"bench", "llama_decode"},
+          {"parameters", model.parameters().elements()},
           {"slots", rows},
           {"prefix", kPrefix},
           {"seconds_per_step", step},
@@ -167,8 +180,9 @@ Json bench_decode(const BenchOptions& o) {
 }
 
 void bench(const BenchOptions& o) {
-  parse_device(o.device);
+  const Device device = parse_device(o.device);
   Json rows = Json::array();
+  if (o.what == "ops") rows = bench_ops({device, o.scale, o.repeats});
   if (o.what == "all" || o.what == "ceilings") {
     rows.push_back({{"bench", "ceilings"},
                     {"fp32_gflops", peak_gflops(DType::f32)},
@@ -190,8 +204,8 @@ void add_bench_command(CLI::App& root) {
       add_command(root, "bench",
                   "speed, as fractions of the machine's ceilings measured in the same run");
   auto o = std::make_shared<BenchOptions>();
-  command->add_option("what", o->what, "what to measure")
-      ->check(CLI::IsMember({"all", "ceilings", "step", "decode"}));
+  command->add_option("what", o->what, "what to measure; `all` leaves out `ops`, each op by itself")
+      ->check(CLI::IsMember({"all", "ceilings", "ops", "step", "decode"}));
   command->add_option("--model", o->model, "CLIP of the training step");
   command->add_option("--precision", o->precision, "of the training step")
       ->check(CLI::IsMember({"fp32", "bf16"}));
@@ -200,8 +214,12 @@ void add_bench_command(CLI::App& root) {
       ->check(CLI::PositiveNumber);
   command->add_option("--text-length", o->text_length, "tokens of a caption")
       ->check(CLI::PositiveNumber);
+  command->add_option("--llama", o->llama, "config.json of decoding; without it a LLaMA of 1.1B")
+      ->check(CLI::ExistingFile);
   command->add_option("--slots", o->slots, "of decoding")->check(CLI::PositiveNumber);
   command->add_option("--repeats", o->repeats, "the median counts")->check(CLI::PositiveNumber);
+  command->add_option("--scale", o->scale, "of the sizes that `ops` takes; 1 = ViT-B-16, batch 256")
+      ->check(CLI::PositiveNumber);
   command->add_flag("--profile", o->profile, "time of each op of the step");
   command->add_option("-o,--output", o->output, "also write the JSON lines to this file");
   command->callback([o] { bench(*o); });

@@ -15,7 +15,9 @@
 namespace laclip {
 namespace {
 
-double norm_of(const Tensor& x) {
+double norm_of(const Tensor& on_any_device) {
+  const HostCopy host(on_any_device);
+  const Tensor& x = host.tensor();
   double squares = 0;
   for (int64_t i = 0; i < x.elements(); ++i)
     squares += double(x.as<float>()[i]) * double(x.as<float>()[i]);
@@ -26,9 +28,11 @@ double norm_of(const Tensor& x) {
 // all keys, so the gradient of a key bias is zero and what is computed is rounding: `least` is its
 // measure.
 double relative_l2(const Tensor& got, const Tensor& want, double least = 0) {
+  const HostCopy host_got(got), host_want(want);
+  const auto *a = host_got.tensor().as<float>(), *b = host_want.tensor().as<float>();
   double difference = 0, scale = least * least;
   for (int64_t i = 0; i < want.elements(); ++i) {
-    const double g = double(got.as<float>()[i]), w = double(want.as<float>()[i]);
+    const double g = double(a[i]), w = double(b[i]);
     difference += (g - w) * (g - w);
     scale += w * w;
   }
@@ -68,10 +72,15 @@ struct Golden {
   ClipBatch batch;
 };
 
-class ClipGolden : public testing::TestWithParam<const char*> {};
+// Each form of the model on each device.
+class ClipGolden : public testing::TestWithParam<std::tuple<const char*, Device>> {
+ protected:
+  const char* form() const { return std::get<0>(GetParam()); }
+  Device device() const { return std::get<1>(GetParam()); }
+};
 
 TEST_P(ClipGolden, ParametersAreThoseOfTheReference) {
-  const Golden golden(GetParam());
+  const Golden golden(form());
   Clip model(golden.config, DType::f32, Training::yes, 0);
   size_t weights = 0;
   for (const auto& [name, entry] : golden.file.entries()) weights += name.starts_with("w.");
@@ -81,8 +90,8 @@ TEST_P(ClipGolden, ParametersAreThoseOfTheReference) {
 }
 
 TEST_P(ClipGolden, FeaturesLossAndEveryGradient) {
-  const Golden golden(GetParam());
-  Clip model(golden.config, DType::f32, Training::yes, 0);
+  const Golden golden(form());
+  Clip model(golden.config, DType::f32, Training::yes, 0, device());
   golden.load(model);
   ClipTrainer trainer(model, 6, 6);
   const float loss = trainer.compute_gradients(golden.batch);
@@ -92,10 +101,10 @@ TEST_P(ClipGolden, FeaturesLossAndEveryGradient) {
   for (const Parameter& p : model.parameters().list())
     EXPECT_LE(relative_l2(p.gradient, golden.file.tensor("g." + p.name), least), 1e-4) << p.name;
 
-  Stream stream;
-  Arena arena("test", 64 << 20);
+  Stream stream(device());
+  Arena arena("test", 64 << 20, device());
   Step step{stream, arena};
-  Buffer memory("features", 6 * golden.config.embed * 4);
+  Buffer memory("features", 6 * golden.config.embed * 4, device());
   const Tensor features = memory.tensor({6, golden.config.embed}, DType::f32);
   model.encode_images(step, golden.batch.images, features);
   EXPECT_LE(relative_l2(features, golden.file.tensor("image")), 1e-5);
@@ -106,8 +115,8 @@ TEST_P(ClipGolden, FeaturesLossAndEveryGradient) {
 }
 
 TEST_P(ClipGolden, FiveStepsOfAdamw) {
-  const Golden golden(GetParam());
-  Clip model(golden.config, DType::f32, Training::yes, 0);
+  const Golden golden(form());
+  Clip model(golden.config, DType::f32, Training::yes, 0, device());
   golden.load(model);
   ClipTrainer trainer(model, 6, 6);
   // The goldens' eps: with a smaller one a gradient that is zero within rounding moves its weight.
@@ -130,9 +139,9 @@ TEST_P(ClipGolden, FiveStepsOfAdamw) {
 
 // Two micro-batches of three, and five of one and less: the same gradients as the batch of six.
 TEST_P(ClipGolden, MicroBatchesGiveTheFullBatch) {
-  const Golden golden(GetParam());
-  Clip whole(golden.config, DType::f32, Training::yes, 0),
-      parts(golden.config, DType::f32, Training::yes, 0);
+  const Golden golden(form());
+  Clip whole(golden.config, DType::f32, Training::yes, 0, device()),
+      parts(golden.config, DType::f32, Training::yes, 0, device());
   golden.load(whole);
   golden.load(parts);
   ClipTrainer whole_trainer(whole, 6, 6);
@@ -148,8 +157,8 @@ TEST_P(ClipGolden, MicroBatchesGiveTheFullBatch) {
 }
 
 TEST_P(ClipGolden, Bf16IsCloseAndLearns) {
-  const Golden golden(GetParam());
-  Clip model(golden.config, DType::bf16, Training::yes, 0);
+  const Golden golden(form());
+  Clip model(golden.config, DType::bf16, Training::yes, 0, device());
   golden.load(model);
   ClipTrainer trainer(model, 6, 6);
   float loss = trainer.compute_gradients(golden.batch);
@@ -162,8 +171,29 @@ TEST_P(ClipGolden, Bf16IsCloseAndLearns) {
   EXPECT_LT(loss, 0.1);  // one batch, learned by heart
 }
 
-INSTANTIATE_TEST_SUITE_P(Forms, ClipGolden, testing::Values("clip_open_clip", "clip_laclip"),
-                         [](const auto& form) { return std::string(form.param); });
+INSTANTIATE_TEST_SUITE_P(Forms, ClipGolden,
+                         testing::Combine(testing::Values("clip_open_clip", "clip_laclip"),
+                                          testing::Values(Device::cpu, Device::cuda)),
+                         [](const auto& info) {
+                           return fmt::format("{}_{}", std::get<0>(info.param),
+                                              name_of(std::get<1>(info.param)));
+                         });
+
+TEST(Clip, FiveStepsAreTheSameOnBothDevices) {
+  const Golden golden("clip_laclip");
+  Clip cpu(golden.config, DType::f32, Training::yes, 5),
+      cuda(golden.config, DType::f32, Training::yes, 5, Device::cuda);
+  EXPECT_EQ(relative_l2(cuda.parameters().masters(), cpu.parameters().masters()), 0) << "the start";
+  for (Clip* model : {&cpu, &cuda}) {
+    ClipTrainer trainer(*model, 6, 3);
+    for (int64_t step = 1; step <= 5; ++step) {
+      trainer.compute_gradients(golden.batch);
+      trainer.gradient_norm();
+      trainer.apply({.eps = 1e-5, .decay = 0.2, .max_norm = 1}, 1e-3, step);
+    }
+  }
+  EXPECT_LE(relative_l2(cuda.parameters().masters(), cpu.parameters().masters()), 1e-5);
+}
 
 TEST(Clip, OverfitsOneBatch) {
   const Golden golden("clip_open_clip");

@@ -14,10 +14,11 @@ namespace {
 
 const fs::path kGolden = fs::path(LACLIP_SOURCE_DIR) / "tests/golden";
 
-class LlamaGolden : public testing::TestWithParam<const char*> {};
+class LlamaGolden : public testing::TestWithParam<std::tuple<const char*, Device>> {};
 
 TEST_P(LlamaGolden, LogitsAtEveryPosition) {
-  const auto model = load_llama(kGolden / GetParam(), DType::f32);
+  const auto& [folder, device] = GetParam();
+  const auto model = load_llama(kGolden / folder, DType::f32, Training::no, device);
   GeneratorOptions options;
   options.slots = 2;
   options.max_rows = 16;  // a prompt of 40 takes three calls
@@ -25,7 +26,7 @@ TEST_P(LlamaGolden, LogitsAtEveryPosition) {
   options.max_prefix_tokens = 0;
   options.max_new_tokens = 1;
   LlamaGenerator generator(*model, options);
-  const SafetensorsFile golden(kGolden / GetParam() / "golden.safetensors");
+  const SafetensorsFile golden(kGolden / folder / "golden.safetensors");
   const Tensor ids = golden.tensor("ids"), logits = golden.tensor("logits");
   double difference = 0, scale = 0;
   for (int64_t b = 0; b < ids[0]; ++b) {
@@ -42,8 +43,13 @@ TEST_P(LlamaGolden, LogitsAtEveryPosition) {
   EXPECT_LE(std::sqrt(difference / scale), 1e-4);
 }
 
-INSTANTIATE_TEST_SUITE_P(Folders, LlamaGolden, testing::Values("llama_grouped", "llama_tied"),
-                         [](const auto& folder) { return std::string(folder.param); });
+INSTANTIATE_TEST_SUITE_P(Folders, LlamaGolden,
+                         testing::Combine(testing::Values("llama_grouped", "llama_tied"),
+                                          testing::Values(Device::cpu, Device::cuda)),
+                         [](const auto& info) {
+                           return fmt::format("{}_{}", std::get<0>(info.param),
+                                              name_of(std::get<1>(info.param)));
+                         });
 
 std::string load_error(const fs::path& path) {
   try {

@@ -21,8 +21,10 @@ using Ids = std::vector<int32_t>;
 constexpr const char* kData = "stories260k";
 
 struct Stories {
-  std::unique_ptr<Llama> model =
-      load_llama(test::reference_data("stories260k/stories260K.bin"), DType::f32);
+  explicit Stories(Device device = Device::cpu)
+      : model(load_llama(test::reference_data("stories260k/stories260K.bin"), DType::f32,
+                         Training::no, device)) {}
+  std::unique_ptr<Llama> model;
   Json cases = read_json(test::reference_data("stories260k/golden/cases.json"));
 };
 
@@ -94,6 +96,21 @@ TEST(Stories260k, GreedyTokensSinglyAndInOneBatch) {
     batch.resize(want.size());
     EXPECT_EQ(alone, want) << "prompt " << i << " alone";
     EXPECT_EQ(batch, want) << "prompt " << i << " in a batch";
+  }
+}
+
+TEST(Stories260k, GreedyTokensOnCuda) {
+  LACLIP_REFERENCE_DATA(kData);
+  Stories stories(Device::cuda);
+  LlamaGenerator generator(*stories.model, greedy(6, 64));
+  std::vector<GenerationRequest> requests;
+  for (const Json& item : stories.cases) requests.push_back({0, -1, item["ids"].get<Ids>()});
+  const auto results = generate(generator, requests);
+  for (size_t i = 0; i < requests.size(); ++i) {
+    const Ids want = greedy_ids(stories.cases[i]);
+    Ids got = results[i].tokens;
+    got.resize(want.size());
+    EXPECT_EQ(got, want) << "prompt " << i;
   }
 }
 

@@ -23,6 +23,24 @@ TEST(Elementwise, Fill) {
         fill, {{'N', n}}, [](auto& t) { t["y"].assign(t["y"].size(), -1.5); }, std::tuple{-1.5f});
 }
 
+TEST(Elementwise, Multiples) {
+  check_op(
+      multiples, {{'N', 300}},
+      [](auto& t) {
+        for (size_t i = 0; i < t["y"].size(); ++i) t["y"][i] = double(50 * i);
+      },
+      std::tuple{50});
+}
+
+TEST(Elementwise, Clamp) {
+  check_op(
+      clamp, {{'N', 300}},
+      [](auto& t) {
+        for (auto& y : t["y"]) y = std::clamp(y, -0.5, 0.25);
+      },
+      std::tuple{Bounds{-0.5f, 0.25f}});
+}
+
 TEST(Elementwise, ConvertRoundsToNearestEven) {
   const std::vector<float> x{1.0f, 1.00390625f, 1.01171875f, -2.7f, 3e38f};
   std::vector<bf16> y(x.size());

@@ -1,0 +1,23 @@
+// Speed of single ops at the sizes of CLIP and LLaMA, as fractions of the device's ceilings.
+#pragma once
+
+#include "base/json.h"
+#include "kernels/core/device.h"
+
+namespace laclip {
+
+struct OpBenchOptions {
+  Device device = Device::cpu;
+  double scale = 1;  // of the rows and parameters: 1 = those of ViT-B-16 at a batch of 256
+  int repeats = 5;   // the median counts
+};
+
+// A row for each op and shape: {"bench": "op", "op", "shape", "precision", "seconds", "gbs",
+// "gflops", "bandwidth_fraction", "compute_fraction"}; the first row has the ceilings: a large copy,
+// read and written bytes counted, and a product of 8192³ (scaled).
+Json bench_ops(const OpBenchOptions& options);
+
+// 10⁹ operations a second of a product n³ in bf16 on the device.
+double product_gflops(Device device, int64_t n);
+
+}  // namespace laclip
