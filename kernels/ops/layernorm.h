@@ -23,13 +23,17 @@ namespace cpu {
 LayernormForward layernorm_forward;
 LayernormBackward layernorm_backward;
 }  // namespace cpu
+namespace cuda {
+LayernormForward layernorm_forward;
+LayernormBackward layernorm_backward;
+}  // namespace cuda
 
 inline constexpr Op<LayernormForward> layernorm_forward{
     "layernorm_forward: y[N C] mean[N]:f32 rstd[N]:f32 <- x[N C] gamma[C] beta[C]",
-    cpu::layernorm_forward};
+    cpu::layernorm_forward, cuda::layernorm_forward};
 inline constexpr Op<LayernormBackward> layernorm_backward{
     "layernorm_backward: dx[N C] dgamma[C]:f32 dbeta[C]:f32 <- "
     "dy[N C] x[N C] mean[N]:f32 rstd[N]:f32 gamma[C] dskip?[N C]",
-    cpu::layernorm_backward};
+    cpu::layernorm_backward, cuda::layernorm_backward};
 
 }  // namespace laclip

@@ -20,14 +20,18 @@ namespace cpu {
 QkNormForward qk_norm_forward;
 QkNormBackward qk_norm_backward;
 }  // namespace cpu
+namespace cuda {
+QkNormForward qk_norm_forward;
+QkNormBackward qk_norm_backward;
+}  // namespace cuda
 
 inline constexpr Op<QkNormForward> qk_norm_forward{
     "qk_norm_forward: y[N Q] mean[N J]:f32 rstd[N J]:f32 <- "
     "x[N Q] gamma_q[D] beta_q[D] gamma_k[D] beta_k[D]",
-    cpu::qk_norm_forward};
+    cpu::qk_norm_forward, cuda::qk_norm_forward};
 inline constexpr Op<QkNormBackward> qk_norm_backward{
     "qk_norm_backward: dx[N Q] dgamma_q[D]:f32 dbeta_q[D]:f32 dgamma_k[D]:f32 dbeta_k[D]:f32 <- "
     "dy[N Q] x[N Q] mean[N J]:f32 rstd[N J]:f32 gamma_q[D] gamma_k[D]",
-    cpu::qk_norm_backward};
+    cpu::qk_norm_backward, cuda::qk_norm_backward};
 
 }  // namespace laclip

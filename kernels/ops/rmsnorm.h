@@ -19,11 +19,16 @@ namespace cpu {
 RmsnormForward rmsnorm_forward;
 RmsnormBackward rmsnorm_backward;
 }  // namespace cpu
+namespace cuda {
+RmsnormForward rmsnorm_forward;
+RmsnormBackward rmsnorm_backward;
+}  // namespace cuda
 
 inline constexpr Op<RmsnormForward> rmsnorm_forward{
-    "rmsnorm_forward: y[N C] rstd?[N]:f32 <- x[N C] gamma[C]", cpu::rmsnorm_forward};
+    "rmsnorm_forward: y[N C] rstd?[N]:f32 <- x[N C] gamma[C]", cpu::rmsnorm_forward,
+    cuda::rmsnorm_forward};
 inline constexpr Op<RmsnormBackward> rmsnorm_backward{
     "rmsnorm_backward: dx[N C] dgamma[C]:f32 <- dy[N C] x[N C] rstd[N]:f32 gamma[C] dskip?[N C]",
-    cpu::rmsnorm_backward};
+    cpu::rmsnorm_backward, cuda::rmsnorm_backward};
 
 }  // namespace laclip

@@ -21,7 +21,8 @@ const auto l2_reference = [](auto& t) {
 };
 
 TEST(L2Normalize, ValueAndGradient) {
-  for (auto [B, E] : {std::pair{3, 5}, {20, 64}}) {
+  for (auto [B, E] :
+       {std::pair{3, 5}, {20, 64}, {37, 24}, {9, 512}, {3, 1000}, {2, 1160}, {2, 1027}}) {
     check_op(l2_normalize_forward, {{'B', B}, {'E', E}}, l2_reference);
     check_gradient(l2_normalize_forward, l2_normalize_backward, {{'B', B}, {'E', E}}, l2_reference,
                    std::tuple{}, std::tuple{});

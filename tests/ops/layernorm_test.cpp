@@ -23,6 +23,27 @@ TEST(Layernorm, Gradient) {
                    std::tuple{kEps}, std::tuple{}, {.absent = {"dskip"}});
 }
 
+// Every way in which CUDA threads share a row: parts of a warp, a warp, a block; in registers or
+// read again; with lanes and teams that have nothing.
+TEST(Layernorm, AllWidths) {
+  for (auto [N, C] : {std::pair{67, 24},
+                      {19, 104},
+                      {17, 200},
+                      {9, 392},
+                      {9, 768},
+                      {3, 1000},
+                      {3, 1003},
+                      {3, 1160},
+                      {2, 3000},
+                      {1, 5000},
+                      {2, 1027},
+                      {1, 8200}}) {
+    check_op(layernorm_forward, {{'N', N}, {'C', C}}, layernorm_reference, std::tuple{kEps});
+    check_gradient(layernorm_forward, layernorm_backward, {{'N', N}, {'C', C}}, layernorm_reference,
+                   std::tuple{kEps}, std::tuple{}, {.absent = {"dskip"}});
+  }
+}
+
 // backward's own contract: the gradient by the formula, with a skip gradient added
 TEST(Layernorm, BackwardRolesAndSkip) {
   const auto reference = [](auto& t) {
@@ -44,7 +65,7 @@ TEST(Layernorm, BackwardRolesAndSkip) {
             t["dskip"][size_t(n * C + c)];
     }
   };
-  for (auto [N, C] : {std::pair{2, 7}, {90, 33}})
+  for (auto [N, C] : {std::pair{2, 7}, {90, 33}, {90, 64}, {5, 1160}})
     check_op(layernorm_backward, {{'N', N}, {'C', C}}, reference);
 }
 

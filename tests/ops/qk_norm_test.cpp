@@ -18,7 +18,7 @@ const auto qk_norm_reference = [](auto& t) {
 };
 
 TEST(QkNorm, ValueAndGradient) {
-  for (auto [N, H, D] : {std::tuple{3, 1, 5}, {50, 3, 32}}) {
+  for (auto [N, H, D] : {std::tuple{3, 1, 5}, {50, 3, 32}, {21, 7, 64}, {5, 2, 120}, {3, 2, 136}}) {
     const Sizes sizes{{'N', N}, {'J', 2 * H}, {'D', D}, {'Q', 3 * H * D}};
     check_op(qk_norm_forward, sizes, qk_norm_reference, std::tuple{kEps});
     check_gradient(qk_norm_forward, qk_norm_backward, sizes, qk_norm_reference, std::tuple{kEps},

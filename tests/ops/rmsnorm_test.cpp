@@ -35,6 +35,26 @@ TEST(Rmsnorm, Gradient) {
                    std::tuple{kEps}, std::tuple{}, {.absent = {"dskip"}});
 }
 
+// Every way in which CUDA threads share a row (see Layernorm.AllWidths).
+TEST(Rmsnorm, AllWidths) {
+  for (auto [N, C] : {std::pair{67, 24},
+                      {19, 104},
+                      {17, 200},
+                      {9, 392},
+                      {9, 768},
+                      {3, 1000},
+                      {3, 1003},
+                      {3, 1160},
+                      {2, 3000},
+                      {1, 5000},
+                      {2, 1027},
+                      {1, 8200}}) {
+    check_op(rmsnorm_forward, {{'N', N}, {'C', C}}, reference, std::tuple{kEps});
+    check_gradient(rmsnorm_forward, rmsnorm_backward, {{'N', N}, {'C', C}}, reference,
+                   std::tuple{kEps}, std::tuple{}, {.absent = {"dskip"}});
+  }
+}
+
 // backward's own contract: the gradient by the formula, with a skip gradient added
 TEST(Rmsnorm, BackwardRolesAndSkip) {
   const auto formula = [](auto& t) {
@@ -52,7 +72,7 @@ TEST(Rmsnorm, BackwardRolesAndSkip) {
         t["dx"][n * C + c] = rstd * (g(c) - normal(c) * sum_gx / double(C)) + t["dskip"][n * C + c];
     }
   };
-  for (auto [N, C] : {std::pair{2, 7}, {90, 33}})
+  for (auto [N, C] : {std::pair{2, 7}, {90, 33}, {90, 64}, {5, 1160}})
     check_op(rmsnorm_backward, {{'N', N}, {'C', C}}, formula);
 }
 
