@@ -37,18 +37,10 @@ TEST(Rmsnorm, Gradient) {
 
 // Every way in which CUDA threads share a row (see Layernorm.AllWidths).
 TEST(Rmsnorm, AllWidths) {
-  for (auto [N, C] : {std::pair{67, 24},
-                      {19, 104},
-                      {17, 200},
-                      {9, 392},
-                      {9, 768},
-                      {3, 1000},
-                      {3, 1003},
-                      {3, 1160},
-                      {2, 3000},
-                      {1, 5000},
-                      {2, 1027},
-                      {1, 8200}}) {
+  constexpr std::pair<int, int> kShapes[] = {{67, 24},  {19, 104}, {17, 200}, {9, 392},
+                                             {9, 768},  {3, 1000}, {3, 1003}, {3, 1160},
+                                             {2, 2056}, {2, 4104}, {2, 1027}, {2, 8200}};
+  for (auto [N, C] : kShapes) {
     check_op(rmsnorm_forward, {{'N', N}, {'C', C}}, reference, std::tuple{kEps});
     check_gradient(rmsnorm_forward, rmsnorm_backward, {{'N', N}, {'C', C}}, reference,
                    std::tuple{kEps}, std::tuple{}, {.absent = {"dskip"}});

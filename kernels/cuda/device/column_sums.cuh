@@ -3,6 +3,8 @@
 // number of rows.
 #pragma once
 
+#include <algorithm>
+
 #include "kernels/cuda/device/norm.cuh"
 
 namespace laclip::cuda {
@@ -112,31 +114,30 @@ struct ColumnTotals {
   float* of[kSums];
 };
 
-// Groups of warps' size read every kPartGroups-th part, for 32 columns of the parts.
-inline constexpr int kPartGroups = 16;
+inline constexpr int kMostPartWarps = 16;
 
-// Adds parts[count, kSums, width] to the totals; blockIdx.y is the sum.
+// Adds parts[count, kSums, width] to the totals. A block takes 32 columns of the sum blockIdx.y, and
+// each of its warps takes the parts in turn.
 template <int kSums>
 __global__ void add_parts_kernel(ColumnTotals<kSums> totals, const float* parts, int64_t count,
                                  int64_t width) {
   struct Shared {
-    float sums[kPartGroups][kWarpSize];
+    float of_warp[kMostPartWarps][kWarpSize];
   };
   auto& room = shared<Shared>();
   const int64_t column = int64_t(blockIdx.x) * kWarpSize + lane_of_thread();
-  const int s = int(blockIdx.y), group = warp_of_thread();
+  const int s = int(blockIdx.y), warp = warp_of_thread(), warps = int(blockDim.x) / kWarpSize;
   float sum = 0;
   if (column < width) {
     const float* from = parts + s * width + column;
 #pragma unroll 8
-    for (int64_t part = group; part < count; part += kPartGroups) sum += from[part * kSums * width];
+    for (int64_t part = warp; part < count; part += warps) sum += from[part * kSums * width];
   }
-  room.sums[group][lane_of_thread()] = sum;
-  __syncthreads();  // all groups' sums are there
-  if (group > 0 || column >= width) return;
+  room.of_warp[warp][lane_of_thread()] = sum;
+  __syncthreads();  // all warps' sums are there
+  if (warp > 0 || column >= width) return;
   float total = 0;
-#pragma unroll
-  for (int g = 0; g < kPartGroups; ++g) total += room.sums[g][lane_of_thread()];
+  for (int w = 0; w < warps; ++w) total += room.of_warp[w][lane_of_thread()];
   float* to = totals.of[0];
 #pragma unroll
   for (int i = 1; i < kSums; ++i)
@@ -148,9 +149,10 @@ template <int kSums>
 void add_parts(Stream& stream, ColumnTotals<kSums> totals, const float* parts, int64_t count,
                int64_t width) {
   const dim3 blocks(unsigned(width < 1 ? 1 : ceil_div(width, kWarpSize)), kSums);
+  const int64_t warps = std::min<int64_t>(count, kMostPartWarps);
   launch<add_parts_kernel<kSums>>(stream,
-                                  Grid{blocks, dim3(kPartGroups * kWarpSize),
-                                       kPartGroups * kWarpSize * sizeof(float)},
+                                  Grid{blocks, dim3(unsigned(warps * kWarpSize)),
+                                       kMostPartWarps * kWarpSize * sizeof(float)},
                                   totals, parts, count, width);
 }
 
