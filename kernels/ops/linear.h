@@ -27,19 +27,30 @@ ProjectForward project_forward;
 ProjectBackwardInput project_backward_input;
 ProjectBackwardWeight project_backward_weight;
 }  // namespace cpu
+namespace cuda {
+LinearForward linear_forward;
+LinearBackwardInput linear_backward_input;
+LinearBackwardWeight linear_backward_weight;
+ProjectForward project_forward;
+ProjectBackwardInput project_backward_input;
+ProjectBackwardWeight project_backward_weight;
+}  // namespace cuda
 
 inline constexpr Op<LinearForward> linear_forward{"linear_forward: y[N O]:* <- x[N C] w[O C] b?[O]",
-                                                  cpu::linear_forward};
+                                                  cpu::linear_forward, cuda::linear_forward};
 inline constexpr Op<LinearBackwardInput> linear_backward_input{
-    "linear_backward_input: dx[N C] <- dy[N O] w[O C]", cpu::linear_backward_input};
+    "linear_backward_input: dx[N C] <- dy[N O] w[O C]", cpu::linear_backward_input,
+    cuda::linear_backward_input};
 inline constexpr Op<LinearBackwardWeight> linear_backward_weight{
-    "linear_backward_weight: dw[O C]:f32 db?[O]:f32 <- dy[N O] x[N C]",
-    cpu::linear_backward_weight};
+    "linear_backward_weight: dw[O C]:f32 db?[O]:f32 <- dy[N O] x[N C]", cpu::linear_backward_weight,
+    cuda::linear_backward_weight};
 inline constexpr Op<ProjectForward> project_forward{"project_forward: y[N O] <- x[N C] w[C O]",
-                                                    cpu::project_forward};
+                                                    cpu::project_forward, cuda::project_forward};
 inline constexpr Op<ProjectBackwardInput> project_backward_input{
-    "project_backward_input: dx[N C] <- dy[N O] w[C O]", cpu::project_backward_input};
+    "project_backward_input: dx[N C] <- dy[N O] w[C O]", cpu::project_backward_input,
+    cuda::project_backward_input};
 inline constexpr Op<ProjectBackwardWeight> project_backward_weight{
-    "project_backward_weight: dw[C O]:f32 <- dy[N O] x[N C]", cpu::project_backward_weight};
+    "project_backward_weight: dw[C O]:f32 <- dy[N O] x[N C]", cpu::project_backward_weight,
+    cuda::project_backward_weight};
 
 }  // namespace laclip

@@ -1,0 +1,251 @@
+// The product of gemm.h in bf16, on the tensor cores.
+//
+// A block walks K in steps of 64. Both operands' parts of a step lie in shared memory as they do in
+// global memory; kStages steps are there or under way by cp.async. ldmatrix, transposing or not,
+// gives the fragments of mma m16n8k16; those of the next 16 k are loaded while this one's are
+// multiplied. Per element of c a block reads 2 K (1/kM + 1/kN) bytes.
+#pragma once
+
+#include "kernels/cuda/device/gemm_block.cuh"
+#include "kernels/cuda/device/ptx.cuh"
+#include "kernels/cuda/device/reduce.cuh"
+#include "kernels/cuda/gemm.h"
+
+namespace laclip::cuda {
+
+template <int kTileM, int kTileN, int kWarpTileM, int kWarpTileN, int kStagesOfPipeline,
+          int kBlocksOfProcessor>
+struct TensorTile {
+  static constexpr int kM = kTileM, kN = kTileN, kDepth = 64, kStages = kStagesOfPipeline;
+  static constexpr int kWarpM = kWarpTileM, kWarpN = kWarpTileN, kWarpsN = kN / kWarpN;
+  static constexpr int kThreads = kM / kWarpM * kWarpsN * 32;
+  static constexpr int kBlocks = kBlocksOfProcessor;  // at once, which bounds the registers
+};
+// A warp's 64×64 needs two thirds of the shared memory's bandwidth at the full rate of mma; 64×32
+// would need all of it.
+using TensorTileLarge = TensorTile<128, 128, 64, 64, 3, 2>;  // 128 threads, 96 KiB
+using TensorTileSmall = TensorTile<64, 64, 32, 32, 4, 3>;    // 128 threads, 64 KiB
+using TensorTileSkinny = TensorTile<16, 32, 16, 16, 6, 6>;   // 64 threads, 36 KiB
+
+// One step of an operand in shared memory: kRows along m or n, 64 along k, in lines as in global
+// memory. The chunks of 16 bytes of a line are permuted so that the 8 of ldmatrix, one of each of 8
+// lines, lie in 8 different places of 128 bytes, which are all banks.
+template <int kRows, bool kAlongK, int kThreads>
+struct TensorOperand {
+  static constexpr int kDepth = 64, kChunk = 8;  // elements
+  static constexpr int kLines = kAlongK ? kRows : kDepth, kWidth = kAlongK ? kDepth : kRows;
+  static constexpr int kChunks = kWidth / kChunk, kLinesAtOnce = kThreads / kChunks;
+  alignas(128) bf16 values[kLines * kWidth];
+
+  __device__ static int offset(int line, int chunk) {
+    constexpr int kLinesOf128Bytes = kChunks < 8 ? 8 / kChunks : 1;
+    constexpr int kPermuted = kChunks < 8 ? kChunks : 8;
+    return line * kWidth + (chunk ^ (line / kLinesOf128Bytes % kPermuted)) * kChunk;
+  }
+
+  // Fills the step at k0 for rows from row0 on; beyond the matrix there are zeros. kAligned: lines
+  // begin at multiples of 16 bytes, so that a chunk lies inside or outside as a whole. The copies
+  // are asynchronous then.
+  template <bool kAligned>
+  __device__ void fill(const bf16* from, int64_t rows, int64_t depth, int64_t row0, int64_t k0) {
+    const int64_t lines = kAlongK ? rows : depth, width = kAlongK ? depth : rows;
+    const int64_t line0 = kAlongK ? row0 : k0, column0 = kAlongK ? k0 : row0;
+    const int chunk = int(threadIdx.x) % kChunks, line_of_thread = int(threadIdx.x) / kChunks;
+    const int64_t column = column0 + chunk * kChunk;
+#pragma unroll
+    for (int i = 0; i < kLines / kLinesAtOnce; ++i) {
+      const int line = line_of_thread + i * kLinesAtOnce;
+      const bool inside = line0 + line < lines && column < width;
+      const bf16* at = from + (line0 + line) * width + column;
+      bf16* to = values + offset(line, chunk);
+      if constexpr (kAligned) {
+        cp_async16(to, at, inside ? 16 : 0);  // of 0 bytes nothing is read, wherever they are
+      } else {
+        Pack<bf16> pack;
+#pragma unroll
+        for (int e = 0; e < kChunk; ++e)
+          pack[e].bits = inside && column + e < width ? at[e].bits : uint16_t(0);
+        store16(to, pack);
+      }
+    }
+  }
+
+  // Four 8×8 matrices: matrix i holds rows from row + 8 row_half(i), k from k + 8 k_half(i).
+  __device__ void load(uint32_t (&fragment)[4], int row, int k, int row_half, int k_half) const {
+    const int in_matrix = lane_of_thread() % 8;
+    if constexpr (kAlongK)
+      ldmatrix_x4(fragment, values + offset(row + 8 * row_half + in_matrix, k / 8 + k_half));
+    else
+      ldmatrix_x4_transposed(fragment,
+                             values + offset(k + 8 * k_half + in_matrix, row / 8 + row_half));
+  }
+};
+
+// v of lane t, element q of the four lanes of a group becomes element t of lane q.
+__device__ inline void transpose_in_fours(uint32_t (&v)[4]) {
+#pragma unroll
+  for (int bit = 1; bit <= 2; bit *= 2) {
+    const bool upper = (lane_of_thread() & bit) != 0;
+#pragma unroll
+    for (int q = 0; q < 4; ++q) {
+      if (q & bit) continue;
+      const uint32_t got = __shfl_xor_sync(kFullWarp, upper ? v[q] : v[q + bit], bit);
+      (upper ? v[q] : v[q + bit]) = got;
+    }
+  }
+}
+
+// The sums of a warp to c: fragment (i, j) holds rows row0 + 16 i + {g, g + 8}, columns column0 +
+// 8 j + {2t, 2t + 1}, where g = lane / 4, t = lane % 4. Lanes exchange so that each has 16 bytes.
+template <int kMs, int kNs>
+__device__ void put_fragments(const GemmOutput& out, const float (&sum)[kMs][kNs][4], int64_t row0,
+                              int64_t column0) {
+  constexpr int kGroup = kNs < 4 ? kNs : 4;  // fragments side by side
+  static_assert(kNs % kGroup == 0 && kGroup % 2 == 0);
+  const int g = lane_of_thread() / 4, t = lane_of_thread() % 4;
+#pragma unroll
+  for (int j0 = 0; j0 < kNs; j0 += kGroup) {
+    const int64_t group_column = column0 + 8 * j0;
+    float bias[kGroup][2];
+#pragma unroll
+    for (int q = 0; q < kGroup; ++q)
+#pragma unroll
+      for (int e = 0; e < 2; ++e) bias[q][e] = out.bias_of<bf16>(group_column + 8 * q + 2 * t + e);
+#pragma unroll
+    for (int half = 0; half < 2 * kMs; ++half) {
+      const int64_t row = row0 + 8 * half + g;
+      float v[kGroup][2];
+#pragma unroll
+      for (int q = 0; q < kGroup; ++q)
+#pragma unroll
+        for (int e = 0; e < 2; ++e) v[q][e] = sum[half / 2][j0 + q][half % 2 * 2 + e] + bias[q][e];
+      if (out.wide && out.to_f32) {
+        const bool odd = t % 2 == 1;
+#pragma unroll
+        for (int q = 0; q < kGroup; q += 2) {
+          Pack<float> quad;
+#pragma unroll
+          for (int e = 0; e < 2; ++e) {
+            const float got = __shfl_xor_sync(kFullWarp, odd ? v[q][e] : v[q + 1][e], 1);
+            quad[e] = odd ? got : v[q][e];
+            quad[2 + e] = odd ? v[q + 1][e] : got;
+          }
+          out.put4(row, group_column + 8 * (q + t % 2) + 2 * (t - t % 2), quad);
+        }
+        continue;
+      }
+      if constexpr (kGroup == 4) {
+        if (out.wide) {
+          Pack<bf16> pack;
+          uint32_t pairs[4];
+#pragma unroll
+          for (int q = 0; q < 4; ++q) pairs[q] = pack_bf16(v[q][0], v[q][1]);
+          transpose_in_fours(pairs);
+          const int64_t column = group_column + 8 * t;
+#pragma unroll
+          for (int e = 0; e < 8; ++e) pack[e].bits = uint16_t(pairs[e / 2] >> 16 * (e % 2));
+          if (row < out.m && column < out.n)
+            store16(static_cast<bf16*>(out.c) + row * out.n + column, pack);
+          continue;
+        }
+      }
+#pragma unroll
+      for (int q = 0; q < kGroup; ++q)
+#pragma unroll
+        for (int e = 0; e < 2; ++e) out.put(row, group_column + 8 * q + 2 * t + e, v[q][e]);
+    }
+  }
+}
+
+template <class Tile, Layout kA, Layout kB>
+struct TensorShared {
+  struct Stage {
+    TensorOperand<Tile::kM, kA == Layout::plain, Tile::kThreads> a;
+    TensorOperand<Tile::kN, kB == Layout::transposed, Tile::kThreads> b;
+  } stages[Tile::kStages];
+};
+
+// row_sums are a's product with a vector of ones, made by the blocks of the first column of tiles,
+// whose warps side by side share the fragments of a.
+template <class Tile, Layout kA, Layout kB, bool kAligned, bool kRowSums>
+__global__ void __launch_bounds__(Tile::kThreads, kAligned ? Tile::kBlocks : 2)
+    gemm_bf16_kernel(GemmOutput out, const bf16* a, const bf16* b, int64_t depth,
+                     int64_t depth_per_part) {
+  constexpr int kStages = Tile::kStages, kMs = Tile::kWarpM / 16, kNs = Tile::kWarpN / 8;
+  auto& s = shared<TensorShared<Tile, kA, kB>>();
+  out.select_part();
+  const TileOrigin tile = tile_of_block<Tile::kM, Tile::kN>(out.m, out.n);
+  const int warp_n = warp_of_thread() % Tile::kWarpsN;
+  const int row = warp_of_thread() / Tile::kWarpsN * Tile::kWarpM, column = warp_n * Tile::kWarpN;
+  const int matrix = lane_of_thread() / 8;
+  const bool summing = kRowSums && tile.column == 0;
+  const int64_t begin = int64_t(blockIdx.y) * depth_per_part;
+  const int64_t end = min(depth, begin + depth_per_part);
+  const int steps = int((end - begin + Tile::kDepth - 1) / Tile::kDepth);
+
+  // A group of copies is committed for every step, empty ones behind the last.
+  const auto fetch = [&](int step, int stage) {
+    if (step < steps) {
+      const int64_t k = begin + int64_t(step) * Tile::kDepth;
+      s.stages[stage].a.template fill<kAligned>(a, out.m, depth, tile.row, k);
+      s.stages[stage].b.template fill<kAligned>(b, out.n, depth, tile.column, k);
+    }
+    cp_async_commit();
+  };
+#pragma unroll
+  for (int step = 0; step < kStages - 1; ++step) fetch(step, step);
+
+  float sum[kMs][kNs][4] = {};
+  constexpr uint32_t kOnes[2] = {0x3f803f80u, 0x3f803f80u};
+  float row_sum[(kMs + Tile::kWarpsN - 1) / Tile::kWarpsN][4] = {};
+  int stage = 0, free_stage = kStages - 1;
+  for (int step = 0; step < steps; ++step) {
+    cp_async_wait<kStages - 2>();
+    __syncthreads();  // this step is there for all, and all are done with the one before
+    fetch(step + kStages - 1, free_stage);
+    const auto& now = s.stages[stage];
+    free_stage = stage;
+    stage = stage + 1 < kStages ? stage + 1 : 0;
+
+    uint32_t fragment_a[2][kMs][4], fragment_b[2][kNs / 2][4];
+    const auto load = [&](int k) {
+#pragma unroll
+      for (int i = 0; i < kMs; ++i)
+        now.a.load(fragment_a[k / 16 % 2][i], row + 16 * i, k, matrix % 2, matrix / 2);
+#pragma unroll
+      for (int j = 0; j < kNs / 2; ++j)
+        now.b.load(fragment_b[k / 16 % 2][j], column + 16 * j, k, matrix / 2, matrix % 2);
+    };
+    load(0);
+#pragma unroll
+    for (int k = 0; k < Tile::kDepth; k += 16) {
+      if (k + 16 < Tile::kDepth) load(k + 16);
+      const auto& left = fragment_a[k / 16 % 2];
+      const auto& right = fragment_b[k / 16 % 2];
+#pragma unroll
+      for (int i = 0; i < kMs; ++i)
+#pragma unroll
+        for (int j = 0; j < kNs; ++j)
+          mma_bf16(sum[i][j], left[i], {right[j / 2][j % 2 * 2], right[j / 2][j % 2 * 2 + 1]});
+      if (summing) {
+#pragma unroll
+        for (int i = 0; i < kMs; ++i)
+          if (i % Tile::kWarpsN == warp_n) mma_bf16(row_sum[i / Tile::kWarpsN], left[i], kOnes);
+      }
+    }
+  }
+  cp_async_wait<0>();
+
+  put_fragments(out, sum, tile.row + row, tile.column + column);
+  if (summing && lane_of_thread() % 4 == 0) {
+#pragma unroll
+    for (int i = 0; i < kMs; ++i)
+#pragma unroll
+      for (int half = 0; half < 2; ++half)
+        if (i % Tile::kWarpsN == warp_n)
+          out.put_row_sum(tile.row + row + 16 * i + 8 * half + lane_of_thread() / 4,
+                          row_sum[i / Tile::kWarpsN][2 * half]);
+  }
+}
+
+}  // namespace laclip::cuda

@@ -1,0 +1,203 @@
+#include "kernels/cuda/gemm.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "kernels/cuda/device/gemm_bf16.cuh"
+#include "kernels/cuda/device/gemm_f32.cuh"
+
+namespace laclip::cuda {
+namespace {
+
+// to += Σ parts, in order. A thread has four elements; count is not a multiple of 4 at the end only.
+__global__ void add_parts_kernel(float* to, const float* parts, int splits, int64_t part,
+                                 int64_t count, bool wide) {
+  for (int64_t at = grid_index() * 4; at < count; at += grid_stride() * 4) {
+    Pack<float> sum = load16(parts + at);
+    for (int split = 1; split < splits; ++split) {
+      const Pack<float> next = load16(parts + split * part + at);
+#pragma unroll
+      for (int e = 0; e < 4; ++e) sum[e] += next[e];
+    }
+    if (wide && at + 4 <= count) {
+      Pack<float> total = load16(to + at);
+#pragma unroll
+      for (int e = 0; e < 4; ++e) total[e] += sum[e];
+      store16(to + at, total);
+      continue;
+    }
+#pragma unroll
+    for (int e = 0; e < 4; ++e)
+      if (at + e < count) to[at + e] += sum[e];
+  }
+}
+
+int64_t round_up(int64_t count, int64_t unit) { return ceil_div(count, unit) * unit; }
+
+bool aligned_operands(const Gemm& g, const GemmOperands& operands) {
+  const int64_t width_a = g.a == Layout::plain ? g.k : g.m;
+  const int64_t width_b = g.b == Layout::plain ? g.n : g.k;
+  return dispatch_float(g.type, [&]<class T>(TypeTag<T>) {
+    return packs<T>(width_a, static_cast<const T*>(operands.a)) &&
+           packs<T>(width_b, static_cast<const T*>(operands.b));
+  });
+}
+
+struct TileShape {
+  GemmTile tile;
+  int64_t m, n;
+  double efficiency;  // of a processor full of such blocks, relative
+};
+constexpr TileShape kTileShapes[] = {{GemmTile::large, 128, 128, 1.0},
+                                     {GemmTile::small, 64, 64, 0.7}};
+
+// Calls body<Layout a, Layout b>().
+template <class Body>
+void dispatch_layouts(const Gemm& g, Body&& body) {
+  constexpr auto plain = Layout::plain, transposed = Layout::transposed;
+  if (g.a == plain)
+    g.b == plain ? body.template operator()<plain, plain>()
+                 : body.template operator()<plain, transposed>();
+  else
+    g.b == plain ? body.template operator()<transposed, plain>()
+                 : body.template operator()<transposed, transposed>();
+}
+
+struct Work {  // of one launch
+  Stream& stream;
+  const Gemm& shape;
+  const GemmOperands& operands;
+  GemmOutput out;
+  int64_t depth_per_part;
+  bool aligned;
+
+  template <class Tile>
+  dim3 blocks() const {
+    return {unsigned(ceil_div(shape.m, Tile::kM) * ceil_div(shape.n, Tile::kN)),
+            unsigned(ceil_div(std::max<int64_t>(shape.k, 1), depth_per_part))};
+  }
+  template <class Tile, Layout kA, Layout kB, bool kRowSums>
+  void run_f32() const {
+    launch<gemm_f32_kernel<Tile, kA, kB, kRowSums>>(
+        stream, Grid{blocks<Tile>(), Tile::kThreads, int64_t(sizeof(FmaShared<Tile, kA, kB>))}, out,
+        static_cast<const float*>(operands.a), static_cast<const float*>(operands.b), shape.k,
+        depth_per_part, aligned);
+  }
+  template <class Tile, Layout kA, Layout kB, bool kAligned, bool kRowSums>
+  void run_bf16() const {
+    launch<gemm_bf16_kernel<Tile, kA, kB, kAligned, kRowSums>>(
+        stream, Grid{blocks<Tile>(), Tile::kThreads, int64_t(sizeof(TensorShared<Tile, kA, kB>))},
+        out, static_cast<const bf16*>(operands.a), static_cast<const bf16*>(operands.b), shape.k,
+        depth_per_part);
+  }
+};
+
+void run(const Work& work, GemmTile tile) {
+  const bool row_sums = work.operands.row_sums != nullptr;
+  dispatch_layouts(work.shape, [&]<Layout kA, Layout kB>() {
+    constexpr bool kSummable = kA == Layout::transposed && kB == Layout::plain;
+    const auto with_tile = [&]<class Tile, bool kAligned>() {
+      if constexpr (kSummable)
+        if (row_sums) return work.run_bf16<Tile, kA, kB, kAligned, true>();
+      work.run_bf16<Tile, kA, kB, kAligned, false>();
+    };
+    const auto with_fma_tile = [&]<class Tile>() {
+      if constexpr (kSummable)
+        if (row_sums) return work.run_f32<Tile, kA, kB, true>();
+      work.run_f32<Tile, kA, kB, false>();
+    };
+    if (work.shape.type == DType::f32)
+      return tile == GemmTile::large ? with_fma_tile.template operator()<FmaTileLarge>()
+                                     : with_fma_tile.template operator()<FmaTileSmall>();
+    if (!work.aligned) return with_tile.template operator()<TensorTileSmall, false>();
+    if (tile == GemmTile::large) return with_tile.template operator()<TensorTileLarge, true>();
+    if constexpr (kA == Layout::plain)
+      if (tile == GemmTile::skinny) return with_tile.template operator()<TensorTileSkinny, true>();
+    with_tile.template operator()<TensorTileSmall, true>();
+  });
+}
+
+void add_parts(Stream& stream, float* to, const float* parts, int splits, int64_t part,
+               int64_t count) {
+  launch<add_parts_kernel>(stream, grid_of(ceil_div(count, 4)), to, parts, splits, part, count,
+                           packs<float>(4, to));
+}
+
+bool tile_is_possible(const Gemm& g, const GemmOperands& operands, GemmTile tile) {
+  const bool tensor = g.type == DType::bf16;
+  if (tile == GemmTile::skinny && (!tensor || g.a != Layout::plain || operands.row_sums))
+    return false;
+  return tile == GemmTile::small || !tensor || aligned_operands(g, operands);
+}
+
+}  // namespace
+
+// Up to 16 rows the memory that holds b is the limit, which many slim tiles use best. Otherwise the
+// plan of the least cost: a block's K, plus what begin and end of a tile cost (as much as 256 of K)
+// and what a part costs that is written and read again (as much as 768 more, on an H100), times the
+// work of a processor, which needs 1.5 blocks at once to be busy. Only sums into a gradient are
+// split: a row of an activation keeps its bits in every batch.
+GemmPlan plan_gemm(const Gemm& g, const GemmOperands& operands) {
+  constexpr double kProcessors = 132, kBusy = 1.5, kTileCost = 256, kPartCost = 768;
+  constexpr int64_t kUnit = 64, kMostSplits = 64;
+  if (g.m <= TensorTileSkinny::kM && tile_is_possible(g, operands, GemmTile::skinny))
+    return {GemmTile::skinny, 1};
+  GemmPlan best;
+  double least = INFINITY;
+  for (const TileShape& shape : kTileShapes) {
+    if (!tile_is_possible(g, operands, shape.tile)) continue;
+    const int64_t tiles = ceil_div(g.m, shape.m) * ceil_div(g.n, shape.n);
+    const int64_t most = g.accumulate ? std::clamp<int64_t>(g.k / kUnit, 1, kMostSplits) : 1;
+    for (int64_t splits = 1; splits <= most; ++splits) {
+      const double blocks = std::ceil(double(tiles * splits) / kProcessors);
+      const double cost = double(ceil_div(g.k, splits)) + kTileCost + (splits > 1 ? kPartCost : 0);
+      const double total =
+          std::max(blocks, kBusy) * cost * double(shape.m * shape.n) / shape.efficiency;
+      if (total < least) {
+        least = total;
+        best = {shape.tile, int(splits)};
+      }
+    }
+  }
+  return best;
+}
+
+void gemm_as(Stream& stream, const Gemm& g, const GemmOperands& operands, GemmPlan plan) {
+  check(!g.accumulate || g.c_type == DType::f32, "gemm: sums are accumulated in f32");
+  check(!operands.row_sums || (g.a == Layout::transposed && g.b == Layout::plain),
+        "gemm: row sums are of a transposed a and a plain b");
+  check(tile_is_possible(g, operands, plan.tile), "gemm: this tile cannot make this product");
+  if (g.m == 0 || g.n == 0) return;
+  constexpr int64_t kUnit = 64;  // parts of K begin at whole steps of every kernel
+  const int64_t depth_per_part = round_up(std::max<int64_t>(ceil_div(g.k, plan.splits), 1), kUnit);
+  const auto splits = int(std::max<int64_t>(ceil_div(g.k, depth_per_part), 1));
+  const bool wide = g.n % 8 == 0;
+  const Work whole{stream,
+                   g,
+                   operands,
+                   {operands.c, operands.bias, operands.row_sums, g.m, g.n, 0,
+                    g.c_type == DType::f32, g.accumulate,
+                    wide && reinterpret_cast<uintptr_t>(operands.c) % 16 == 0},
+                   depth_per_part,
+                   aligned_operands(g, operands)};
+  if (splits == 1) return run(whole, plan.tile);
+  check(g.accumulate && !operands.bias, "gemm: only accumulated sums are split");
+  // A part is c, then the row sums; it begins at a multiple of 16 bytes.
+  const int64_t in_c = round_up(g.m * g.n, 4), part = in_c + round_up(g.m, 4);
+  float* parts = stream.scratch().reserve<float>(splits * part);
+  Work parted = whole;
+  parted.out.c = parts;
+  parted.out.row_sums = operands.row_sums ? parts + in_c : nullptr;
+  parted.out.part = part;
+  parted.out.accumulate = false;
+  parted.out.wide = wide;
+  run(parted, plan.tile);
+  add_parts(stream, static_cast<float*>(operands.c), parts, splits, part, g.m * g.n);
+  if (operands.row_sums) add_parts(stream, operands.row_sums, parts + in_c, splits, part, g.m);
+}
+
+void gemm(Stream& stream, const Gemm& g, const GemmOperands& operands) {
+  gemm_as(stream, g, operands, plan_gemm(g, operands));
+}
+
+}  // namespace laclip::cuda

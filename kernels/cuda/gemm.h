@@ -1,0 +1,49 @@
+// Matrix product on a GPU, by own kernels.
+//
+//   c[M N] = a[M K] b[K N] (+ bias[N]) (+ c, if accumulate)
+//   row_sums[M] = Σ_k a[m,k]           (+ row_sums, if accumulate)
+//
+// a and b may be stored transposed: Layout::transposed means that the memory holds aᵀ [K M], bᵀ
+// [N K]. Types: a, b, bias all f32 or all bf16; c f32 or bf16; row_sums f32. Sums are in fp32.
+//
+// The terms of an element are added in the order of k, whatever tile it lies in: without splits its
+// bits depend on its row of a and its column of b alone, not on M, N or the plan.
+#pragma once
+
+#include "kernels/core/stream.h"
+
+namespace laclip::cuda {
+
+enum class Layout : bool { plain, transposed };
+
+struct Gemm {
+  int64_t m, n, k;
+  Layout a = Layout::plain, b = Layout::plain;
+  DType type = DType::f32, c_type = DType::f32;
+  bool accumulate = false;  // c is f32
+};
+
+struct GemmOperands {  // bias and row_sums may be null
+  void* c;
+  const void *a, *b, *bias = nullptr;
+  float* row_sums = nullptr;  // where a is stored transposed and b is not, as in dw = dyᵀ x
+};
+
+using GemmFunction = void(Stream&, const Gemm&, const GemmOperands&);
+GemmFunction gemm;
+
+// How gemm divides the work. A block makes one tile of c; with `splits` > 1 each block takes a part
+// of K, and a second kernel adds the parts in order.
+enum class GemmTile : uint8_t {
+  skinny,  // 16×32, for few rows; bf16, a plain, no row_sums
+  small,   // 64×64
+  large    // 128×128
+};
+struct GemmPlan {
+  GemmTile tile = GemmTile::small;
+  int splits = 1;
+};
+GemmPlan plan_gemm(const Gemm& shape, const GemmOperands& operands);
+void gemm_as(Stream& stream, const Gemm& shape, const GemmOperands& operands, GemmPlan plan);
+
+}  // namespace laclip::cuda
