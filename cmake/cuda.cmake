@@ -21,9 +21,11 @@ if(laclip_use_nvcc)
     set(CMAKE_CUDA_ARCHITECTURES 90a CACHE STRING
         "Compute capabilities: 80, 89, 90a, 100, 120, as far as the toolkit knows them")
   endif()
-  set(CMAKE_CUDA_STANDARD 20)
-  set(CMAKE_CUDA_STANDARD_REQUIRED ON)
   enable_language(CUDA)
+  if(NOT CMAKE_CUDA20_STANDARD_COMPILE_OPTION)  # CMake 3.25 does not know that nvcc has it
+    set(CMAKE_CUDA20_STANDARD_COMPILE_OPTION -std=c++20)
+    set(CMAKE_CUDA20_EXTENSION_COMPILE_OPTION -std=c++20)
+  endif()
   message(STATUS "Device::cuda: nvcc ${CMAKE_CUDA_COMPILER_VERSION} for ${CMAKE_CUDA_ARCHITECTURES}")
 else()
   message(STATUS "Device::cuda: the kernels run on the host (LACLIP_CUDA=ON for a GPU)")
@@ -35,7 +37,7 @@ function(laclip_cuda_sources target)
   target_sources(${target} PRIVATE ${sources})
   if(laclip_use_nvcc)
     target_compile_options(${target} PRIVATE
-      $<$<COMPILE_LANGUAGE:CUDA>:--expt-relaxed-constexpr --extended-lambda -lineinfo -Xptxas=-v
+      $<$<COMPILE_LANGUAGE:CUDA>:--expt-relaxed-constexpr --extended-lambda -lineinfo
         -DFMT_CONSTEVAL= -DFMT_USE_CONSTEXPR=1>)  # what fmt does at compile time, nvcc cannot follow
     target_link_libraries(${target} PRIVATE CUDA::cudart)
   else()
