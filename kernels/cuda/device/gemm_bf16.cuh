@@ -37,10 +37,20 @@ struct TensorOperand {
   static constexpr int kChunks = kWidth / kChunk, kLinesAtOnce = kThreads / kChunks;
   alignas(128) bf16 values[kLines * kWidth];
 
-  __device__ static int offset(int line, int chunk) {
+  __device__ static constexpr int offset(int line, int chunk) {
     constexpr int kLinesOf128Bytes = kChunks < 8 ? 8 / kChunks : 1;
     constexpr int kPermuted = kChunks < 8 ? kChunks : 8;
     return line * kWidth + (chunk ^ (line / kLinesOf128Bytes % kPermuted)) * kChunk;
+  }
+  // What the permutation is for, in every line and chunk.
+  static constexpr bool all_banks() {
+    for (int line = 0; line < kLines; line += 8)
+      for (int chunk = 0; chunk < kChunks; ++chunk) {
+        unsigned places = 0;
+        for (int i = 0; i < 8; ++i) places |= 1u << offset(line + i, chunk) / kChunk % 8;
+        if (places != 0xffu) return false;
+      }
+    return true;
   }
 
   // Fills the step at k0 for rows from row0 on; beyond the matrix there are zeros. kAligned: lines
@@ -72,6 +82,7 @@ struct TensorOperand {
 
   // Four 8×8 matrices: matrix i holds rows from row + 8 row_half(i), k from k + 8 k_half(i).
   __device__ void load(uint32_t (&fragment)[4], int row, int k, int row_half, int k_half) const {
+    static_assert(all_banks());
     const int in_matrix = lane_of_thread() % 8;
     if constexpr (kAlongK)
       ldmatrix_x4(fragment, values + offset(row + 8 * row_half + in_matrix, k / 8 + k_half));
@@ -80,82 +91,6 @@ struct TensorOperand {
                              values + offset(k + 8 * k_half + in_matrix, row / 8 + row_half));
   }
 };
-
-// v of lane t, element q of the four lanes of a group becomes element t of lane q.
-__device__ inline void transpose_in_fours(uint32_t (&v)[4]) {
-#pragma unroll
-  for (int bit = 1; bit <= 2; bit *= 2) {
-    const bool upper = (lane_of_thread() & bit) != 0;
-#pragma unroll
-    for (int q = 0; q < 4; ++q) {
-      if (q & bit) continue;
-      const uint32_t got = __shfl_xor_sync(kFullWarp, upper ? v[q] : v[q + bit], bit);
-      (upper ? v[q] : v[q + bit]) = got;
-    }
-  }
-}
-
-// The sums of a warp to c: fragment (i, j) holds rows row0 + 16 i + {g, g + 8}, columns column0 +
-// 8 j + {2t, 2t + 1}, where g = lane / 4, t = lane % 4. Lanes exchange so that each has 16 bytes.
-template <int kMs, int kNs>
-__device__ void put_fragments(const GemmOutput& out, const float (&sum)[kMs][kNs][4], int64_t row0,
-                              int64_t column0) {
-  constexpr int kGroup = kNs < 4 ? kNs : 4;  // fragments side by side
-  static_assert(kNs % kGroup == 0 && kGroup % 2 == 0);
-  const int g = lane_of_thread() / 4, t = lane_of_thread() % 4;
-#pragma unroll
-  for (int j0 = 0; j0 < kNs; j0 += kGroup) {
-    const int64_t group_column = column0 + 8 * j0;
-    float bias[kGroup][2];
-#pragma unroll
-    for (int q = 0; q < kGroup; ++q)
-#pragma unroll
-      for (int e = 0; e < 2; ++e) bias[q][e] = out.bias_of<bf16>(group_column + 8 * q + 2 * t + e);
-#pragma unroll
-    for (int half = 0; half < 2 * kMs; ++half) {
-      const int64_t row = row0 + 8 * half + g;
-      float v[kGroup][2];
-#pragma unroll
-      for (int q = 0; q < kGroup; ++q)
-#pragma unroll
-        for (int e = 0; e < 2; ++e) v[q][e] = sum[half / 2][j0 + q][half % 2 * 2 + e] + bias[q][e];
-      if (out.wide && out.to_f32) {
-        const bool odd = t % 2 == 1;
-#pragma unroll
-        for (int q = 0; q < kGroup; q += 2) {
-          Pack<float> quad;
-#pragma unroll
-          for (int e = 0; e < 2; ++e) {
-            const float got = __shfl_xor_sync(kFullWarp, odd ? v[q][e] : v[q + 1][e], 1);
-            quad[e] = odd ? got : v[q][e];
-            quad[2 + e] = odd ? v[q + 1][e] : got;
-          }
-          out.put4(row, group_column + 8 * (q + t % 2) + 2 * (t - t % 2), quad);
-        }
-        continue;
-      }
-      if constexpr (kGroup == 4) {
-        if (out.wide) {
-          Pack<bf16> pack;
-          uint32_t pairs[4];
-#pragma unroll
-          for (int q = 0; q < 4; ++q) pairs[q] = pack_bf16(v[q][0], v[q][1]);
-          transpose_in_fours(pairs);
-          const int64_t column = group_column + 8 * t;
-#pragma unroll
-          for (int e = 0; e < 8; ++e) pack[e].bits = uint16_t(pairs[e / 2] >> 16 * (e % 2));
-          if (row < out.m && column < out.n)
-            store16(static_cast<bf16*>(out.c) + row * out.n + column, pack);
-          continue;
-        }
-      }
-#pragma unroll
-      for (int q = 0; q < kGroup; ++q)
-#pragma unroll
-        for (int e = 0; e < 2; ++e) out.put(row, group_column + 8 * q + 2 * t + e, v[q][e]);
-    }
-  }
-}
 
 template <class Tile, Layout kA, Layout kB>
 struct TensorShared {

@@ -2,6 +2,8 @@
 #pragma once
 
 #include "kernels/cuda/device/launch.cuh"
+#include "kernels/cuda/device/ptx.cuh"
+#include "kernels/cuda/device/reduce.cuh"
 #include "kernels/cuda/device/vec.cuh"
 
 namespace laclip::cuda {
@@ -62,5 +64,81 @@ struct GemmOutput {
     if (row < m) row_sums[row] = accumulate ? row_sums[row] + value : value;
   }
 };
+
+// v of lane t, element q of the four lanes of a group becomes element t of lane q.
+__device__ inline void transpose_in_fours(uint32_t (&v)[4]) {
+#pragma unroll
+  for (int bit = 1; bit <= 2; bit *= 2) {
+    const bool upper = (lane_of_thread() & bit) != 0;
+#pragma unroll
+    for (int q = 0; q < 4; ++q) {
+      if (q & bit) continue;
+      const uint32_t got = __shfl_xor_sync(kFullWarp, upper ? v[q] : v[q + bit], bit);
+      (upper ? v[q] : v[q + bit]) = got;
+    }
+  }
+}
+
+// The sums of a warp to c: fragment (i, j) holds rows row0 + 16 i + {g, g + 8}, columns column0 +
+// 8 j + {2t, 2t + 1}, where g = lane / 4, t = lane % 4. Lanes exchange so that each has 16 bytes.
+template <int kMs, int kNs>
+__device__ void put_fragments(const GemmOutput& out, const float (&sum)[kMs][kNs][4], int64_t row0,
+                              int64_t column0) {
+  constexpr int kGroup = kNs < 4 ? kNs : 4;  // fragments side by side
+  static_assert(kNs % kGroup == 0 && kGroup % 2 == 0);
+  const int g = lane_of_thread() / 4, t = lane_of_thread() % 4;
+#pragma unroll
+  for (int j0 = 0; j0 < kNs; j0 += kGroup) {
+    const int64_t group_column = column0 + 8 * j0;
+    float bias[kGroup][2];
+#pragma unroll
+    for (int q = 0; q < kGroup; ++q)
+#pragma unroll
+      for (int e = 0; e < 2; ++e) bias[q][e] = out.bias_of<bf16>(group_column + 8 * q + 2 * t + e);
+#pragma unroll
+    for (int half = 0; half < 2 * kMs; ++half) {
+      const int64_t row = row0 + 8 * half + g;
+      float v[kGroup][2];
+#pragma unroll
+      for (int q = 0; q < kGroup; ++q)
+#pragma unroll
+        for (int e = 0; e < 2; ++e) v[q][e] = sum[half / 2][j0 + q][half % 2 * 2 + e] + bias[q][e];
+      if (out.wide && out.to_f32) {
+        const bool odd = t % 2 == 1;
+#pragma unroll
+        for (int q = 0; q < kGroup; q += 2) {
+          Pack<float> quad;
+#pragma unroll
+          for (int e = 0; e < 2; ++e) {
+            const float got = __shfl_xor_sync(kFullWarp, odd ? v[q][e] : v[q + 1][e], 1);
+            quad[e] = odd ? got : v[q][e];
+            quad[2 + e] = odd ? v[q + 1][e] : got;
+          }
+          out.put4(row, group_column + 8 * (q + t % 2) + 2 * (t - t % 2), quad);
+        }
+        continue;
+      }
+      if constexpr (kGroup == 4) {
+        if (out.wide) {
+          Pack<bf16> pack;
+          uint32_t pairs[4];
+#pragma unroll
+          for (int q = 0; q < 4; ++q) pairs[q] = pack_bf16(v[q][0], v[q][1]);
+          transpose_in_fours(pairs);
+          const int64_t column = group_column + 8 * t;
+#pragma unroll
+          for (int e = 0; e < 8; ++e) pack[e].bits = uint16_t(pairs[e / 2] >> 16 * (e % 2));
+          if (row < out.m && column < out.n)
+            store16(static_cast<bf16*>(out.c) + row * out.n + column, pack);
+          continue;
+        }
+      }
+#pragma unroll
+      for (int q = 0; q < kGroup; ++q)
+#pragma unroll
+        for (int e = 0; e < 2; ++e) out.put(row, group_column + 8 * q + 2 * t + e, v[q][e]);
+    }
+  }
+}
 
 }  // namespace laclip::cuda

@@ -25,7 +25,8 @@ using FmaTileSmall = FmaTile<64, 64, 1>;    // 128 threads
 // Elements of one step of an operand: kRows along m or n, kDepth along k.
 template <class Tile, int kRows, bool kAlongK>
 struct FmaOperand {
-  // 4 more than kRows: lines stay at multiples of 16 bytes, and 8 rows × 4 k spread over the banks.
+  // 4 more than kRows: lines stay at multiples of 16 bytes, and of the lanes that write 8 rows at 4 k
+  // (every fourth) two meet in a bank instead of four.
   using Lines = float[Tile::kDepth][kRows + 4];
   static constexpr int kCount = kRows * Tile::kDepth / 4 / Tile::kThreads;
   Pack<float> quads[kCount];  // 4 elements that follow one another in memory
