@@ -30,11 +30,13 @@ TEST(L2Normalize, ValueAndGradient) {
 }
 
 TEST(L2Normalize, AZeroRowStaysFinite) {
-  std::vector<float> x(4, 0.0f), y(4, 1.0f), norm(1);
-  Stream stream;
-  l2_normalize_forward(stream, tensor_of(y.data(), {1, 4}), tensor_of(norm.data(), {1}),
-                       tensor_of(x.data(), {1, 4}));
-  EXPECT_EQ(y, std::vector<float>(4, 0.0f));
+  const auto zero = [](auto& t) {
+    t["norm"][0] = 1e-12;
+    for (auto& y : t["y"]) y = 0;
+  };
+  OpInputs inputs;
+  inputs.given["x"] = Doubles(8, 0.0);
+  check_op(l2_normalize_forward, {{'B', 1}, {'E', 8}}, zero, {}, inputs);
 }
 
 }  // namespace

@@ -1,6 +1,6 @@
 // Sums over the rows for each column, for gradients of parameters: the blocks walk over the rows and
-// write a part each (ColumnSums), then the parts are added (add_parts). The order is fixed by the
-// number of rows.
+// write a part each (ColumnSums), then the parts are added (add_parts). The order depends on the
+// number of rows, their width and alignment only.
 #pragma once
 
 #include <algorithm>
