@@ -22,14 +22,22 @@ ActivationBackward activation_backward;
 SwigluForward swiglu_forward;
 SwigluBackward swiglu_backward;
 }  // namespace cpu
+namespace cuda {
+ActivationForward activation_forward;
+ActivationBackward activation_backward;
+SwigluForward swiglu_forward;
+SwigluBackward swiglu_backward;
+}  // namespace cuda
 
 inline constexpr Op<ActivationForward> activation_forward{"activation_forward: y[N F] <- x[N F]",
-                                                          cpu::activation_forward};
+                                                          cpu::activation_forward,
+                                                          cuda::activation_forward};
 inline constexpr Op<ActivationBackward> activation_backward{
-    "activation_backward: dx[N F] <- dy[N F] x[N F]", cpu::activation_backward};
+    "activation_backward: dx[N F] <- dy[N F] x[N F]", cpu::activation_backward,
+    cuda::activation_backward};
 inline constexpr Op<SwigluForward> swiglu_forward{"swiglu_forward: y[N F] <- x[N 2*F]",
-                                                  cpu::swiglu_forward};
+                                                  cpu::swiglu_forward, cuda::swiglu_forward};
 inline constexpr Op<SwigluBackward> swiglu_backward{
-    "swiglu_backward: dx[N 2*F] <- dy[N F] x[N 2*F]", cpu::swiglu_backward};
+    "swiglu_backward: dx[N 2*F] <- dy[N F] x[N 2*F]", cpu::swiglu_backward, cuda::swiglu_backward};
 
 }  // namespace laclip

@@ -25,10 +25,13 @@ using Adamw = void(Stream&, InOut w, InOut m, InOut v, Out value, In gradient, I
                    AdamwOptions);
 namespace cpu {
 Adamw adamw;
-}
+}  // namespace cpu
+namespace cuda {
+Adamw adamw;
+}  // namespace cuda
 
 inline constexpr Op<Adamw> adamw{
     "adamw: w[N]:f32 m[N]:f32 v[N]:f32 value?[N]:bf16 <- gradient[N]:f32 square_norm?[1]:f32",
-    cpu::adamw};
+    cpu::adamw, cuda::adamw};
 
 }  // namespace laclip

@@ -16,13 +16,17 @@ namespace cpu {
 EmbeddingForward embedding_forward;
 EmbeddingBackward embedding_backward;
 }  // namespace cpu
+namespace cuda {
+EmbeddingForward embedding_forward;
+EmbeddingBackward embedding_backward;
+}  // namespace cuda
 
 inline constexpr Op<EmbeddingForward> embedding_forward{
     "embedding_forward: y[N C] <- tokens[V C] places?[T C] ids[N]:i32 positions?[N]:i32",
-    cpu::embedding_forward};
+    cpu::embedding_forward, cuda::embedding_forward};
 inline constexpr Op<EmbeddingBackward> embedding_backward{
     "embedding_backward: dtokens[V C]:f32 dplaces?[T C]:f32 <- "
     "dy[N C] ids[N]:i32 positions?[N]:i32",
-    cpu::embedding_backward};
+    cpu::embedding_backward, cuda::embedding_backward};
 
 }  // namespace laclip

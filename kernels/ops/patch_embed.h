@@ -28,14 +28,22 @@ Patchify patchify;
 ClassTokenForward class_token_forward;
 ClassTokenBackward class_token_backward;
 }  // namespace cpu
+namespace cuda {
+NormalizeImage normalize_image;
+Patchify patchify;
+ClassTokenForward class_token_forward;
+ClassTokenBackward class_token_backward;
+}  // namespace cuda
 
 inline constexpr Op<NormalizeImage> normalize_image{"normalize_image: y[B 3 R S] <- x[B R S 3]:u8",
-                                                    cpu::normalize_image};
-inline constexpr Op<Patchify> patchify{"patchify: y[M K] <- x[B 3 R S]", cpu::patchify};
+                                                    cpu::normalize_image, cuda::normalize_image};
+inline constexpr Op<Patchify> patchify{"patchify: y[M K] <- x[B 3 R S]", cpu::patchify,
+                                       cuda::patchify};
 inline constexpr Op<ClassTokenForward> class_token_forward{
-    "class_token_forward: y[N C] <- x[M C] cls[C] places[T C]", cpu::class_token_forward};
+    "class_token_forward: y[N C] <- x[M C] cls[C] places[T C]", cpu::class_token_forward,
+    cuda::class_token_forward};
 inline constexpr Op<ClassTokenBackward> class_token_backward{
     "class_token_backward: dx[M C] dcls[C]:f32 dplaces[T C]:f32 <- dy[N C]",
-    cpu::class_token_backward};
+    cpu::class_token_backward, cuda::class_token_backward};
 
 }  // namespace laclip

@@ -11,9 +11,12 @@ namespace laclip {
 using SumOfSquares = void(Stream&, Out y, In x);
 namespace cpu {
 SumOfSquares sum_of_squares;
-}
+}  // namespace cpu
+namespace cuda {
+SumOfSquares sum_of_squares;
+}  // namespace cuda
 
 inline constexpr Op<SumOfSquares> sum_of_squares{"sum_of_squares: y[1]:f32 <- x[N]:f32",
-                                                 cpu::sum_of_squares};
+                                                 cpu::sum_of_squares, cuda::sum_of_squares};
 
 }  // namespace laclip

@@ -23,12 +23,18 @@ namespace cpu {
 RopeForward rope_forward;
 RopeBackward rope_backward;
 }  // namespace cpu
+namespace cuda {
+RopeForward rope_forward;
+RopeBackward rope_backward;
+}  // namespace cuda
 
 // table[T D]: row t holds cos(t·f_i) for i < D/2, then sin(t·f_i); the model builds it.
 inline constexpr Op<RopeForward> rope_forward{
-    "rope_forward: qkv[N Q] <- table[T D]:f32 positions[N]:i32", cpu::rope_forward};
+    "rope_forward: qkv[N Q] <- table[T D]:f32 positions[N]:i32", cpu::rope_forward,
+    cuda::rope_forward};
 
 inline constexpr Op<RopeBackward> rope_backward{
-    "rope_backward: dqkv[N Q] <- table[T D]:f32 positions[N]:i32", cpu::rope_backward};
+    "rope_backward: dqkv[N Q] <- table[T D]:f32 positions[N]:i32", cpu::rope_backward,
+    cuda::rope_backward};
 
 }  // namespace laclip

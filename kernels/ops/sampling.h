@@ -22,9 +22,12 @@ struct SamplingOptions {
 using Sample = void(Stream&, Out token, Out logprob, In logits, In u, SamplingOptions);
 namespace cpu {
 Sample sample;
-}
+}  // namespace cpu
+namespace cuda {
+Sample sample;
+}  // namespace cuda
 
 inline constexpr Op<Sample> sample{
-    "sample: token[N]:i32 logprob[N]:f32 <- logits[N V]:f32 u[N]:f32", cpu::sample};
+    "sample: token[N]:i32 logprob[N]:f32 <- logits[N V]:f32 u[N]:f32", cpu::sample, cuda::sample};
 
 }  // namespace laclip

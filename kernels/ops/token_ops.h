@@ -13,10 +13,16 @@ namespace cpu {
 GatherRowsForward gather_rows_forward;
 GatherRowsBackward gather_rows_backward;
 }  // namespace cpu
+namespace cuda {
+GatherRowsForward gather_rows_forward;
+GatherRowsBackward gather_rows_backward;
+}  // namespace cuda
 
 inline constexpr Op<GatherRowsForward> gather_rows_forward{
-    "gather_rows_forward: y[B C] <- x[N C] rows[B]:i32", cpu::gather_rows_forward};
+    "gather_rows_forward: y[B C] <- x[N C] rows[B]:i32", cpu::gather_rows_forward,
+    cuda::gather_rows_forward};
 inline constexpr Op<GatherRowsBackward> gather_rows_backward{
-    "gather_rows_backward: dx[N C] <- dy[B C] rows[B]:i32", cpu::gather_rows_backward};
+    "gather_rows_backward: dx[N C] <- dy[B C] rows[B]:i32", cpu::gather_rows_backward,
+    cuda::gather_rows_backward};
 
 }  // namespace laclip
