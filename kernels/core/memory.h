@@ -78,6 +78,7 @@ class Scratch {
     return reinterpret_cast<T*>(reserve_bytes(count * int64_t(sizeof(T))));
   }
   std::byte* reserve_bytes(int64_t bytes);
+  int64_t bytes() const { return buffer_.bytes(); }  // that are there now
 
  private:
   Device device_;

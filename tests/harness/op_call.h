@@ -114,6 +114,7 @@ class OpCall {
   }
   void run() {
     const ProveKernels prove(stream_.device());
+    dirty_scratch();
     invoke_(stream_, tensors());
     stream_.synchronize();
   }
@@ -157,6 +158,15 @@ class OpCall {
     std::vector<Tensor> list;
     for (const Item& item : items_) list.push_back(item.absent ? Tensor{} : item.memory.tensor);
     return list;
+  }
+
+  // Ops must not rely on what their working memory held before: NaN in every float type.
+  void dirty_scratch() {
+    const int64_t bytes = stream_.scratch().bytes();
+    const std::vector<uint8_t> dirt(size_t(bytes), 0xff);
+    if (bytes > 0)
+      copy(stream_, {stream_.scratch().reserve_bytes(bytes), {bytes}, DType::u8, stream_.device()},
+           tensor_of(dirt));
   }
 
   // Every operand with one more element in a dimension that another operand or dimension binds.

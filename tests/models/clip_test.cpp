@@ -10,6 +10,7 @@
 #include "engine/safetensors.h"
 #include "models/clip_checkpoint.h"
 #include "models/clip_trainer.h"
+#include "tests/harness/guard_device_memory.h"
 #include "tests/harness/reference_data.h"
 
 namespace laclip {
@@ -174,9 +175,9 @@ TEST_P(ClipGolden, Bf16IsCloseAndLearns) {
 INSTANTIATE_TEST_SUITE_P(Forms, ClipGolden,
                          testing::Combine(testing::Values("clip_open_clip", "clip_laclip"),
                                           testing::Values(Device::cpu, Device::cuda)),
-                         [](const auto& info) {
-                           return fmt::format("{}_{}", std::get<0>(info.param),
-                                              name_of(std::get<1>(info.param)));
+                         [](const auto& variant) {
+                           return fmt::format("{}_{}", std::get<0>(variant.param),
+                                              name_of(std::get<1>(variant.param)));
                          });
 
 TEST(Clip, FiveStepsAreTheSameOnBothDevices) {

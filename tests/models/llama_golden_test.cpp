@@ -46,9 +46,9 @@ TEST_P(LlamaGolden, LogitsAtEveryPosition) {
 INSTANTIATE_TEST_SUITE_P(Folders, LlamaGolden,
                          testing::Combine(testing::Values("llama_grouped", "llama_tied"),
                                           testing::Values(Device::cpu, Device::cuda)),
-                         [](const auto& info) {
-                           return fmt::format("{}_{}", std::get<0>(info.param),
-                                              name_of(std::get<1>(info.param)));
+                         [](const auto& variant) {
+                           return fmt::format("{}_{}", std::get<0>(variant.param),
+                                              name_of(std::get<1>(variant.param)));
                          });
 
 std::string load_error(const fs::path& path) {

@@ -5,6 +5,7 @@
 #include "base/check.h"
 #include "kernels/simt/asan.h"
 #include "kernels/simt/cuda_shim.h"
+#include "tests/harness/guard_device_memory.h"
 #include "tests/simt/device_array.h"
 
 namespace laclip::simt {
@@ -33,7 +34,7 @@ std::string fault_of(Grid grid, Arguments... arguments) {
 // missing.
 [[maybe_unused]] const bool kThreadsafe = [] {
   GTEST_FLAG_SET(death_test_style, "threadsafe");
-  return ::setenv("LACLIP_SIMT", "guard", 1) == 0;  // before anything asks for it
+  return true;
 }();
 
 struct Proving {

@@ -33,10 +33,12 @@ template <auto Kernel, class... P>
 void launch_as(void (*kernel)(P...), Stream& stream, Grid grid,
                std::type_identity_t<P>... arguments) {
 #ifdef __CUDACC__
-  constexpr int64_t kWithoutAsking = 48 << 10;  // more shared memory must be asked for
-  if (grid.shared_bytes > kWithoutAsking)
+  static int64_t granted = 48 << 10;  // more shared memory must be asked for, once
+  if (grid.shared_bytes > granted) {
     check_cuda(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
                                     int(grid.shared_bytes)));
+    granted = grid.shared_bytes;
+  }
   kernel<<<grid.blocks, grid.threads, size_t(grid.shared_bytes),
            static_cast<cudaStream_t>(stream.handle())>>>(arguments...);
   check_cuda(cudaGetLastError());
