@@ -14,6 +14,7 @@ void add_generate_command(CLI::App& root);
 void add_tokenize_command(CLI::App& root);
 void add_inspect_command(CLI::App& root);
 void add_bench_command(CLI::App& root);
+void add_plan_command(CLI::App& root);
 void add_report_command(CLI::App& root);
 void add_world_command(CLI::App& root);
 void add_demo_command(CLI::App& root);

@@ -50,6 +50,7 @@ int main(int argc, char** argv) {
   add_tokenize_command(program);
   add_inspect_command(program);
   add_bench_command(program);
+  add_plan_command(program);
   add_report_command(program);
   add_world_command(program);
   add_demo_command(program);

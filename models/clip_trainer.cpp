@@ -13,34 +13,38 @@ ClipTrainer::ClipTrainer(Clip& model, int64_t batch, int64_t micro_batch)
       micro_batch_(micro_batch),
       embed_(model.config().embed),
       stream_(model.device()),
-      features_("features", 4 * (4 * batch * embed_ + 2 * batch + 1), model.device()),
-      activation_bytes_(plan(std::min(batch, micro_batch))),
+      features_("features", feature_bytes(model.config(), batch), model.device()),
+      activation_bytes_(laclip::activation_bytes(model, std::min(batch, micro_batch))),
       arena_("activations", activation_bytes_, model.device()) {
   check(batch > 0 && micro_batch > 0, "a batch of {} in micro-batches of {} is not possible", batch,
         micro_batch);
 }
 
-// The largest micro-batch: all captions as long as they can be.
-int64_t ClipTrainer::plan(int64_t pairs) {
-  const ClipConfig& c = model_.config();
-  Arena arena(model_.device());
-  Stream stream(model_.device());
+int64_t feature_bytes(const ClipConfig& config, int64_t batch) {
+  return 4 * (4 * batch * config.embed + 2 * batch + 1);
+}
+
+int64_t activation_bytes(const Clip& model, int64_t pairs) {
+  const ClipConfig& c = model.config();
+  Arena arena(model.device());
+  Stream stream(model.device());
   stream.dry_run = true;
-  Step step{stream, arena, model_.dtype()};
+  Step step{stream, arena, model.dtype()};
   const Tensor images{reinterpret_cast<void*>(1),
                       {pairs, c.image_size, c.image_size, 3},
                       DType::u8,
                       Device::cpu};
-  const Tensor features = features_.tensor({pairs, embed_}, DType::f32);
+  Arena beside(model.device());
+  const Tensor features = beside.tensor({pairs, c.embed}, DType::f32);
   TextBatch texts;
   const std::vector<int32_t> longest(size_t(c.context_length), 0);
   for (int64_t i = 0; i < pairs; ++i) texts.add(longest);
   Clip::SavedImages saved_images;
   Clip::SavedTexts saved_texts;
-  model_.encode_images(step, images, features, &saved_images);
-  model_.encode_texts(step, texts, features, &saved_texts);
-  model_.backward_images(step, saved_images, features);
-  model_.backward_texts(step, saved_texts, features);
+  model.encode_images(step, images, features, &saved_images);
+  model.encode_texts(step, texts, features, &saved_texts);
+  model.backward_images(step, saved_images, features);
+  model.backward_texts(step, saved_texts, features);
   return arena.high_water();
 }
 

@@ -18,6 +18,11 @@ struct ClipBatch {
   std::vector<std::vector<int32_t>> captions;  // B token lists with start and end
 };
 
+// Memory of a step beside the parameters: features and their gradients of a batch; activations of a
+// micro-batch of `pairs`, all captions as long as they can be.
+int64_t feature_bytes(const ClipConfig& config, int64_t batch);
+int64_t activation_bytes(const Clip& model, int64_t pairs);
+
 class ClipTrainer {
  public:
   // Memory for batches of `batch` pairs in micro-batches of `micro_batch` is planned here.
@@ -43,7 +48,6 @@ class ClipTrainer {
   };
   std::vector<Micro> split(const ClipBatch& batch) const;
   Tensor loss(int64_t B);  // [1], on the device
-  int64_t plan(int64_t micro_batch);
 
   Clip& model_;
   int64_t batch_, micro_batch_, embed_;

@@ -25,13 +25,17 @@ namespace cpu {
 KvAppend kv_append;
 CachedAttentionForward cached_attention_forward;
 }  // namespace cpu
+namespace cuda {
+KvAppend kv_append;
+CachedAttentionForward cached_attention_forward;
+}  // namespace cuda
 
 // keys[where[n]] = the key heads of row n, values[where[n]] = its value heads.
 inline constexpr Op<KvAppend> kv_append{"kv_append: keys[T C] values[T C] <- qkv[N Q] where[N]:i32",
-                                        cpu::kv_append};
+                                        cpu::kv_append, cuda::kv_append};
 inline constexpr Op<CachedAttentionForward> cached_attention_forward{
     "cached_attention_forward: y[N C] <- qkv[N Q] keys[T G] values[T G] prefix_begin[N]:i32 "
     "prefix_count[N]:i32 own_begin[N]:i32 own_count[N]:i32",
-    cpu::cached_attention_forward};
+    cpu::cached_attention_forward, cuda::cached_attention_forward};
 
 }  // namespace laclip

@@ -55,17 +55,24 @@ void launch(Stream& stream, Grid grid, Arguments... arguments) {
   detail::launch_as<Kernel>(Kernel, stream, grid, arguments...);
 }
 
-// The block's shared memory as one struct, asked for with shared_bytes = sizeof(Shared) at launch.
+// The block's shared memory as one struct, asked for with shared_bytes = sizeof(Shared) at launch, or as
+// bytes whose number is known at the launch only.
 #ifdef __CUDACC__
+__device__ inline void* shared_bytes(int64_t) {
+  extern __shared__ __align__(128) unsigned char laclip_shared_memory[];
+  return laclip_shared_memory;
+}
 template <class Shared>
 __device__ Shared& shared() {
-  extern __shared__ __align__(128) unsigned char laclip_shared_memory[];
-  return *reinterpret_cast<Shared*>(laclip_shared_memory);
+  return *static_cast<Shared*>(shared_bytes(sizeof(Shared)));
 }
 #else
+inline void* shared_bytes(int64_t bytes, simt::Place place = simt::Place::current()) {
+  return simt::shared_memory(size_t(bytes), place);
+}
 template <class Shared>
 Shared& shared(simt::Place place = simt::Place::current()) {
-  return *static_cast<Shared*>(simt::shared_memory(sizeof(Shared), place));
+  return *static_cast<Shared*>(shared_bytes(sizeof(Shared), place));
 }
 #endif
 
