@@ -1,0 +1,80 @@
+// Log-sum-exp in parts that are merged in a fixed order, and the sum of a list.
+#pragma once
+
+#include <cfloat>
+
+#include "kernels/cuda/device/launch.cuh"
+#include "kernels/cuda/device/ptx.cuh"
+#include "kernels/cuda/device/reduce.cuh"
+
+namespace laclip::cuda {
+
+__device__ inline float logit_exp(float x) {
+  constexpr float kLog2e = 1.44269504088896341f;
+  return exp2_approximately(x * kLog2e);
+}
+
+// sum = Σ exp(s - max). Empty, it has the lowest finite maximum: no difference of two maxima is
+// then a NaN, and the -∞ of a logit that is not there adds exp(-∞) = 0.
+struct LogitSum {
+  float max = -FLT_MAX, sum = 0;
+
+  __device__ void add(const LogitSum& other) {
+    const float largest = fmaxf(max, other.max);
+    sum = sum * logit_exp(max - largest) + other.sum * logit_exp(other.max - largest);
+    max = largest;
+  }
+  // The logits value(0) … value(Count - 1).
+  template <int Count, class Value>
+  __device__ void add_values(Value&& value) {
+    float largest = max;
+#pragma unroll
+    for (int i = 0; i < Count; ++i) largest = fmaxf(largest, value(i));
+    float total = sum * logit_exp(max - largest);
+#pragma unroll
+    for (int i = 0; i < Count; ++i) total += logit_exp(value(i) - largest);
+    sum = total;
+    max = largest;
+  }
+  // log Σ exp s - shift: a loss keeps its digits where the maximum is nearly the shift.
+  __device__ float log_above(float shift) const { return (max - shift) + logf(sum); }
+};
+
+// Merges over the lanes that differ in the bits First … End / 2. The lowest of them has the result
+// to use: the others' may differ in the last bit, as theirs is added the other way round.
+template <int First, int End>
+__device__ LogitSum merge_lanes(LogitSum part) {
+#pragma unroll
+  for (int bits = First; bits < End; bits *= 2) {
+    LogitSum other;
+    other.max = __shfl_xor_sync(kFullWarp, part.max, bits);
+    other.sum = __shfl_xor_sync(kFullWarp, part.sum, bits);
+    part.add(other);
+  }
+  return part;
+}
+
+// Merges `count` parts by a warp; lane 0 has the result.
+__device__ inline LogitSum warp_merge(const LogitSum* parts, int64_t count, int64_t stride) {
+  LogitSum merged;
+  for (int64_t i = lane_of_thread(); i < count; i += kWarpSize) merged.add(parts[i * stride]);
+  return merge_lanes<1, kWarpSize>(merged);
+}
+
+inline constexpr int kTotalThreads = 512;
+
+// to (+)= factor Σ values, by one block.
+template <bool Add>
+__global__ void logit_total_kernel(float* to, const float* values, int64_t count, float factor) {
+  float sum = 0;
+  for (int64_t i = threadIdx.x; i < count; i += kTotalThreads) sum += values[i];
+  const float total = factor * block_sum(shared<BlockReduce>(), sum);
+  if (threadIdx.x == 0) *to = (Add ? *to : 0.0f) + total;
+}
+template <bool Add>
+void logit_total(Stream& stream, float* to, const float* values, int64_t count, float factor) {
+  launch<logit_total_kernel<Add>>(stream, {1, kTotalThreads, sizeof(BlockReduce)}, to, values,
+                                  count, factor);
+}
+
+}  // namespace laclip::cuda
