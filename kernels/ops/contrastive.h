@@ -10,8 +10,8 @@
 //   dlogit_scale += Σ ds s
 //
 // The B×B matrix is never stored: tiles of it with online log-sum-exp in both directions, made again
-// in backward. Extra memory O(B). Features are fp32 in every precision: they are small, and the loss
-// is where rounding would hurt.
+// in backward. Extra memory O(B) and one tile of fixed size. Features are fp32 in every precision:
+// they are small, and the loss is where rounding would hurt.
 #pragma once
 
 #include "kernels/core/op.h"
@@ -26,14 +26,18 @@ namespace cpu {
 ContrastiveForward contrastive_forward;
 ContrastiveBackward contrastive_backward;
 }  // namespace cpu
+namespace cuda {
+ContrastiveForward contrastive_forward;
+ContrastiveBackward contrastive_backward;
+}  // namespace cuda
 
 inline constexpr Op<ContrastiveForward> contrastive_forward{
     "contrastive_forward: loss[1]:f32 lse_image[B]:f32 lse_text[B]:f32 <- "
     "image[B E]:f32 text[B E]:f32 logit_scale[1]:f32",
-    cpu::contrastive_forward};
+    cpu::contrastive_forward, cuda::contrastive_forward};
 inline constexpr Op<ContrastiveBackward> contrastive_backward{
     "contrastive_backward: dimage[B E]:f32 dtext[B E]:f32 dlogit_scale[1]:f32 <- "
     "image[B E]:f32 text[B E]:f32 logit_scale[1]:f32 lse_image[B]:f32 lse_text[B]:f32",
-    cpu::contrastive_backward};
+    cpu::contrastive_backward, cuda::contrastive_backward};
 
 }  // namespace laclip

@@ -46,14 +46,53 @@ OpInputs unit_features(int64_t B, int64_t E) {
 }
 
 TEST(Contrastive, ValueAndGradient) {
-  // 600 rows take two tiles of rows and two of columns, with remainders.
-  for (auto [B, E] : {std::pair{1, 3}, {7, 5}, {65, 16}, {600, 8}}) {
+  // 600 rows take two tiles of rows and two of columns, with remainders; on a GPU 130 do. Its steps
+  // along E are 16, of which 37 and 68 take several, without and with access to 16 bytes.
+  for (auto [B, E] : {std::pair{1, 3}, {7, 5}, {65, 16}, {67, 37}, {130, 68}, {600, 8}}) {
     const Sizes sizes{{'B', B}, {'E', E}};
     check_op(contrastive_forward, sizes, contrastive_reference, std::tuple{}, unit_features(B, E));
     if (B == 1) continue;  // the loss is constant
     check_gradient(contrastive_forward, contrastive_backward, sizes, contrastive_reference,
                    std::tuple{}, std::tuple{}, unit_features(B, E));
   }
+}
+
+TEST(Contrastive, TheLargestScaleDoesNotOverflow) {
+  OpInputs inputs = unit_features(70, 4);
+  inputs.given["logit_scale"] = {std::log(100.0)};  // logits up to 100, of which exp overflows
+  check_op(contrastive_forward, {{'B', 70}, {'E', 4}}, contrastive_reference, std::tuple{}, inputs);
+}
+
+// The outputs of forward and backward, each kernel run once.
+std::map<std::string, Doubles> outputs_on(Device device, int64_t B, int64_t E) {
+  std::map<std::string, Guarded> all;
+  for (const char* name : {"image", "text", "dimage", "dtext"})
+    all.try_emplace(name, Shape{B, E}, DType::f32, device);
+  for (const char* name : {"lse_image", "lse_text"})
+    all.try_emplace(name, Shape{B}, DType::f32, device);
+  for (const char* name : {"loss", "logit_scale", "dlogit_scale"})
+    all.try_emplace(name, Shape{1}, DType::f32, device);
+  for (const auto& [name, values] : unit_features(B, E).given) all.at(name).store(values);
+  all.at("dlogit_scale").store({0.5});
+  const auto of = [&](const char* name) { return all.at(name).tensor; };
+  Stream stream(device);
+  contrastive_forward(stream, of("loss"), of("lse_image"), of("lse_text"), of("image"), of("text"),
+                      of("logit_scale"));
+  contrastive_backward(stream, of("dimage"), of("dtext"), of("dlogit_scale"), of("image"),
+                       of("text"), of("logit_scale"), of("lse_image"), of("lse_text"));
+  stream.synchronize();
+  std::map<std::string, Doubles> outputs;
+  for (const auto& [name, memory] : all) outputs[name] = memory.load();
+  return outputs;
+}
+
+TEST(Contrastive, ALargeBatchIsTheSameOnEveryDevice) {
+  // On a GPU 2080 rows take two blocks of backward each way, and strips of two tiles each way.
+  const auto devices = devices_of(contrastive_forward);
+  if (devices.size() < 2) GTEST_SKIP() << "one device";
+  const auto want = outputs_on(Device::cpu, 2080, 3);
+  for (const auto& [name, got] : outputs_on(Device::cuda, 2080, 3))
+    EXPECT_LE(relative_error(got, want.at(name)), value_tolerance(DType::f32)) << name;
 }
 
 TEST(Contrastive, ABatchOfOneHasNoLoss) {

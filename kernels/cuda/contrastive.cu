@@ -1,0 +1,232 @@
+#include "kernels/ops/contrastive.h"
+
+#include <algorithm>
+
+#include "kernels/cuda/device/logit_gradient.cuh"
+#include "kernels/cuda/device/logit_sum.cuh"
+#include "kernels/cuda/device/logit_tile.cuh"
+
+namespace laclip::cuda {
+namespace {
+
+using Features = LogitOperand<float>;
+using Tile = LogitTile<float>;
+
+Features rows_of(In features, int64_t begin, int64_t count) {
+  const int64_t B = features[0], E = features[1];
+  return {features.as<float>() + begin * E, std::min(count, B - begin), E, E};
+}
+
+// ---- forward
+
+// Log-sum-exp of rows and columns over parts of the matrix, each [strips B].
+struct Partials {
+  LogitSum *rows, *columns;
+};
+
+struct PartialShared {
+  Tile::Shared tile;
+  // Sums between tiles; in registers they would spill.
+  LogitSum of_thread[Tile::kOwnRows][kLogitThreads];
+  LogitSum rows[Tile::kWarpColumns][Tile::kRows];
+  LogitSum columns[Tile::kWarpRows][Tile::kColumns];
+};
+
+// Block (strip of rows, strip of columns), of row_tiles × column_tiles tiles. A thread keeps the
+// sums of its rows over the strip of columns; those of the columns are merged after each tile into
+// the block's own line of the partials. Arithmetic, 2E operations per logit, is the limit.
+template <bool Packed>
+__global__ void __launch_bounds__(kLogitThreads, 2)
+    contrastive_partial_kernel(Partials partials, float* diagonal, Features image, Features text,
+                               const float* logit_scale, int64_t row_tiles, int64_t column_tiles) {
+  auto& room = shared<PartialShared>();
+  const int64_t B = image.lines;
+  const float scale = expf(*logit_scale);
+  const int64_t first_row = blockIdx.x * row_tiles * Tile::kRows;
+  const int64_t first_column = blockIdx.y * column_tiles * Tile::kColumns;
+  const int64_t end_row = min(B, first_row + row_tiles * Tile::kRows);
+  const int64_t end_column = min(B, first_column + column_tiles * Tile::kColumns);
+  for (int64_t row = first_row; row < end_row; row += Tile::kRows) {
+#pragma unroll
+    for (int i = 0; i < Tile::kOwnRows; ++i) room.of_thread[i][threadIdx.x] = {};
+    for (int64_t column = first_column; column < end_column; column += Tile::kColumns) {
+      Tile s;
+      s.multiply<Packed>(room.tile, image, row, text, column, image.width);
+      const int rows_left = int(min(B - row, int64_t(Tile::kRows)));
+      const int columns_left = int(min(B - column, int64_t(Tile::kColumns)));
+#pragma unroll
+      for (int i = 0; i < Tile::kOwnRows; ++i) {
+        const int a = Tile::row(i);
+#pragma unroll
+        for (int j = 0; j < Tile::kOwnColumns; ++j) {
+          const int b = Tile::column(j);
+          s(i, j) = a < rows_left && b < columns_left ? scale * s(i, j) : -INFINITY;
+          if (row + a == column + b && a < rows_left) diagonal[row + a] = s(i, j);
+        }
+        LogitSum& sum = room.of_thread[i][threadIdx.x];
+        sum.add_values<Tile::kOwnColumns>([&](int j) { return s(i, j); });
+      }
+#pragma unroll
+      for (int j = 0; j < Tile::kOwnColumns; ++j) {
+        LogitSum sum;
+        sum.add_values<Tile::kOwnRows>([&](int i) { return s(i, j); });
+        sum = merge_lanes<Tile::kRowLanes, kWarpSize>(sum);
+        if (lane_of_thread() < Tile::kRowLanes)
+          room.columns[Tile::warp_row_index()][Tile::column(j)] = sum;
+      }
+      __syncthreads();  // the columns of all warps are there; multiply begins with a barrier, too
+      const int64_t b = column + threadIdx.x;
+      if (threadIdx.x < Tile::kColumns && b < B) {
+        LogitSum* to = partials.columns + blockIdx.x * B + b;
+        LogitSum sum = row > first_row ? *to : LogitSum{};
+#pragma unroll
+        for (int warp = 0; warp < Tile::kWarpRows; ++warp) sum.add(room.columns[warp][threadIdx.x]);
+        *to = sum;
+      }
+    }
+#pragma unroll
+    for (int i = 0; i < Tile::kOwnRows; ++i) {
+      const LogitSum sum = merge_lanes<1, Tile::kRowLanes>(room.of_thread[i][threadIdx.x]);
+      if (lane_of_thread() % Tile::kRowLanes == 0)
+        room.rows[Tile::warp_column_index()][Tile::row(i)] = sum;
+    }
+    __syncthreads();  // the rows of all warps are there; the next are behind multiply's barrier
+    const int64_t a = row + threadIdx.x;
+    if (threadIdx.x < Tile::kRows && a < B) {
+      LogitSum sum = room.rows[0][threadIdx.x];
+#pragma unroll
+      for (int warp = 1; warp < Tile::kWarpColumns; ++warp) sum.add(room.rows[warp][threadIdx.x]);
+      partials.rows[blockIdx.y * B + a] = sum;
+    }
+  }
+}
+
+// A warp merges both sums of a pair: reads 8 bytes per strip of rows and of columns.
+__global__ void contrastive_merge_kernel(float* lse_image, float* lse_text, float* terms,
+                                         Partials partials, const float* diagonal, int64_t B,
+                                         int64_t row_strips, int64_t column_strips) {
+  const int64_t step = grid_stride() / kWarpSize;
+  for (int64_t b = grid_index() / kWarpSize; b < B; b += step) {
+    const LogitSum by_image = warp_merge(partials.rows + b, column_strips, B);
+    const LogitSum by_text = warp_merge(partials.columns + b, row_strips, B);
+    if (lane_of_thread() != 0) continue;
+    lse_image[b] = by_image.log_above(0);
+    lse_text[b] = by_text.log_above(0);
+    terms[b] = by_image.log_above(diagonal[b]) + by_text.log_above(diagonal[b]);
+  }
+}
+
+// 512 blocks are two waves of two blocks on 132 multiprocessors; 384 bytes of partials per row.
+constexpr int64_t kRowStrips = 16, kColumnStrips = 32;
+
+// ---- backward
+
+struct GradientShared {
+  Tile::Shared tile;
+  BlockReduce reduce;
+  float lse_image[Tile::kRows], lse_text[Tile::kColumns];
+};
+
+// The gradient of the cosines, exp(logit_scale) ds, of a block of rows and columns of the matrix
+// that begins at (begin_row, begin_column). Block (x, y) (+)= its Σ ds s to dscale. Writes 4 bytes
+// per logit; arithmetic is the limit.
+template <bool Packed>
+__global__ void __launch_bounds__(kLogitThreads, 2)
+    contrastive_ds_kernel(float* ds, int64_t stride, float* dscale, Features image, Features text,
+                          const float* logit_scale, const float* lse_image, const float* lse_text,
+                          int64_t begin_row, int64_t begin_column, float share) {
+  auto& room = shared<GradientShared>();
+  const int64_t row = int64_t(blockIdx.x) * Tile::kRows;
+  const int64_t column = int64_t(blockIdx.y) * Tile::kColumns;
+  const float scale = expf(*logit_scale);
+  // Read behind multiply's barrier.
+  for (int r = int(threadIdx.x); r < Tile::kRows; r += kLogitThreads)
+    room.lse_image[r] = row + r < image.lines ? lse_image[row + r] : 0.0f;
+  for (int c = int(threadIdx.x); c < Tile::kColumns; c += kLogitThreads)
+    room.lse_text[c] = column + c < text.lines ? lse_text[column + c] : 0.0f;
+  Tile s;
+  s.multiply<Packed>(room.tile, image, row, text, column, image.width);
+  float total = 0;
+#pragma unroll
+  for (int i = 0; i < Tile::kOwnRows; ++i) {
+    const int64_t a = row + Tile::row(i);
+    const int64_t match = begin_row + a - begin_column - column;
+    const float by_image = room.lse_image[Tile::row(i)];
+#pragma unroll
+    for (int j = 0; j < Tile::kOwnColumns; ++j) {
+      const int c = Tile::column(j);
+      if (a >= image.lines || column + c >= text.lines) continue;
+      const float logit = scale * s(i, j);
+      const float p = logit_exp(logit - by_image) + logit_exp(logit - room.lse_text[c]);
+      const float gradient = share * (c == match ? p - 2.0f : p);
+      total += gradient * logit;
+      ds[a * stride + column + c] = scale * gradient;
+    }
+  }
+  total = block_sum(room.reduce, total);
+  float* to = dscale + blockIdx.y * gridDim.x + blockIdx.x;
+  if (threadIdx.x == 0) *to = (begin_row + begin_column > 0 ? *to : 0.0f) + total;
+}
+
+// The matrix in blocks of 16 MiB, of which each has enough tiles for a GPU.
+constexpr int64_t kBlock = 2048;
+
+}  // namespace
+
+void contrastive_forward(Stream& stream, Out loss, Out lse_image, Out lse_text, In image, In text,
+                         In logit_scale) {
+  const int64_t B = image[0], E = image[1];
+  const int64_t row_tiles = ceil_div(ceil_div(B, Tile::kRows), kRowStrips);  // of a strip
+  const int64_t column_tiles = ceil_div(ceil_div(B, Tile::kColumns), kColumnStrips);
+  const int64_t row_strips = ceil_div(B, row_tiles * Tile::kRows);
+  const int64_t column_strips = ceil_div(B, column_tiles * Tile::kColumns);
+  float* diagonal = stream.scratch().reserve<float>(2 * B + 2 * (row_strips + column_strips) * B);
+  float* terms = diagonal + B;
+  Partials partials{reinterpret_cast<LogitSum*>(terms + B), nullptr};
+  partials.columns = partials.rows + column_strips * B;
+  dispatch_packed(packs<float>(E, image.as<float>(), text.as<float>()), [&](auto packed) {
+    launch<contrastive_partial_kernel<decltype(packed)::value>>(
+        stream,
+        {dim3(unsigned(row_strips), unsigned(column_strips)), kLogitThreads, sizeof(PartialShared)},
+        partials, diagonal, rows_of(image, 0, B), rows_of(text, 0, B), logit_scale.as<float>(),
+        row_tiles, column_tiles);
+  });
+  launch<contrastive_merge_kernel>(stream, grid_of(B * kWarpSize), lse_image.as<float>(),
+                                   lse_text.as<float>(), terms, partials, diagonal, B, row_strips,
+                                   column_strips);
+  logit_total<false>(stream, loss.as<float>(), terms, B, 1.0f / (2.0f * float(B)));
+}
+
+void contrastive_backward(Stream& stream, Out dimage, Out dtext, Acc dlogit_scale, In image,
+                          In text, In logit_scale, In lse_image, In lse_text) {
+  const int64_t B = image[0], E = image[1];
+  const float share = 1.0f / (2.0f * float(B));
+  const int64_t stride = ceil_div(std::min(B, kBlock), kPackSize<float>) * kPackSize<float>;
+  const Grid most{dim3(unsigned(ceil_div(std::min(B, kBlock), Tile::kRows)),
+                       unsigned(ceil_div(std::min(B, kBlock), Tile::kColumns))),
+                  kLogitThreads, sizeof(GradientShared)};
+  const int64_t sums = int64_t(most.blocks.x) * most.blocks.y;
+  float* ds = stream.scratch().reserve<float>(std::min(B, kBlock) * stride + sums);
+  float* dscale = ds + std::min(B, kBlock) * stride;
+  for (int64_t row = 0; row < B; row += kBlock) {
+    for (int64_t column = 0; column < B; column += kBlock) {
+      const Features images = rows_of(image, row, kBlock), texts = rows_of(text, column, kBlock);
+      // The whole grid in each block, so that every sum has one place; tiles outside add nothing.
+      dispatch_packed(packs<float>(E, images.data, texts.data), [&](auto packed) {
+        launch<contrastive_ds_kernel<decltype(packed)::value>>(
+            stream, most, ds, stride, dscale, images, texts, logit_scale.as<float>(),
+            lse_image.as<float>() + row, lse_text.as<float>() + column, row, column, share);
+      });
+      const Features block{ds, images.lines, texts.lines, stride};
+      float* dimages = dimage.as<float>() + row * E;
+      float* dtexts = dtext.as<float>() + column * E;
+      add_logit_gradient<Lines::along_k>(stream, dimages, column > 0 ? dimages : nullptr, block,
+                                         texts);
+      add_logit_gradient<Lines::across_k>(stream, dtexts, row > 0 ? dtexts : nullptr, block,
+                                          images);
+    }
+  }
+  logit_total<true>(stream, dlogit_scale.as<float>(), dscale, sums, 1.0f);
+}
+
+}  // namespace laclip::cuda
