@@ -22,12 +22,16 @@ namespace cpu {
 CrossEntropyForward cross_entropy_forward;
 CrossEntropyBackward cross_entropy_backward;
 }  // namespace cpu
+namespace cuda {
+CrossEntropyForward cross_entropy_forward;
+CrossEntropyBackward cross_entropy_backward;
+}  // namespace cuda
 
 inline constexpr Op<CrossEntropyForward> cross_entropy_forward{
     "cross_entropy_forward: loss[1]:f32 lse[N]:f32 <- x[N C] w[V C] target[N]:i32",
-    cpu::cross_entropy_forward};
+    cpu::cross_entropy_forward, cuda::cross_entropy_forward};
 inline constexpr Op<CrossEntropyBackward> cross_entropy_backward{
     "cross_entropy_backward: dx[N C] dw[V C]:f32 <- x[N C] w[V C] target[N]:i32 lse[N]:f32",
-    cpu::cross_entropy_backward};
+    cpu::cross_entropy_backward, cuda::cross_entropy_backward};
 
 }  // namespace laclip
