@@ -3,7 +3,8 @@
 //   y[n] = tokens[ids[n]] + places[positions[n]]            (places and positions: both or none)
 //   dtokens[ids[n]] += dy[n]     dplaces[positions[n]] += dy[n]
 //
-// Ids are checked: one outside 0..V-1 is an Error. The sum over equal ids runs in row order.
+// Ids are checked: one outside 0..V-1 is an Error (on a GPU its row is left out, and the Error comes
+// from Stream::synchronize). The sum over equal ids runs in row order, on a GPU piece by piece.
 #pragma once
 
 #include "kernels/core/op.h"

@@ -47,7 +47,7 @@ const auto swiglu_reference = [](auto& t) {
 };
 
 TEST(Swiglu, ValueAndGradient) {
-  for (auto [N, F] : {std::pair{1, 1}, {3, 17}, {40, 96}}) {
+  for (auto [N, F] : {std::pair{1, 1}, {3, 17}, {5, 20}, {40, 96}}) {
     const Sizes sizes{{'N', N}, {'F', F}};
     check_op(swiglu_forward, sizes, swiglu_reference);
     check_gradient(swiglu_forward, swiglu_backward, sizes, swiglu_reference, std::tuple{},

@@ -16,7 +16,7 @@ const auto embedding_reference = [](auto& t) {
 const OpInputs kIds{.given = {{"ids", {3, 0, 3, 1, 3}}, {"positions", {0, 1, 2, 0, 1}}}};
 
 TEST(Embedding, ValueAndGradient) {  // a token that comes three times: its gradients add up
-  for (int64_t C : {1, 7, 130}) {
+  for (int64_t C : {1, 7, 16, 130}) {
     const Sizes sizes{{'N', 5}, {'C', C}, {'V', 4}, {'T', 3}};
     check_op(embedding_forward, sizes, embedding_reference, std::tuple{}, kIds);
     check_gradient(embedding_forward, embedding_backward, sizes, embedding_reference, std::tuple{},
@@ -37,16 +37,87 @@ TEST(Embedding, WithoutPositions) {
                  std::tuple{}, inputs);
 }
 
-TEST(Embedding, AnIdOutsideTheVocabularyIsNamed) {
-  std::vector<float> table(8), y(4);
-  const std::vector<int32_t> id{4};
-  Stream stream;
+// The CUDA kernels sort tiles of 2048 rows by 8 bits of the id at a time and add up 32 sorted rows
+// together: more rows than a tile, ids of two digits, and runs of equal ids that end within such a 32,
+// with it, or some further on.
+TEST(Embedding, GradientOfManyRows) {
+  constexpr size_t N = 2085;
+  OpInputs inputs;
+  Random random(12, RandomUse::test);
+  for (size_t n = 0; n < N; ++n) {
+    const uint32_t kind = random.below(4);
+    inputs.given["ids"].push_back(kind == 0 ? 299 : kind == 1 ? 256 : double(random.below(300)));
+    inputs.given["positions"].push_back(double(n % 3));
+  }
+  for (int64_t C : {1, 8}) {
+    const Sizes sizes{{'N', int64_t(N)}, {'C', C}, {'V', 300}, {'T', 3}};
+    check_gradient(embedding_forward, embedding_backward, sizes, embedding_reference, std::tuple{},
+                   std::tuple{}, inputs);
+  }
+  OpInputs ends;  // of runs at the border of two chunks, and a run that fills one
+  for (int n = 0; n < 128; ++n) {
+    ends.given["ids"].push_back(n < 32 ? 0 : n < 95 ? 1 : 2);
+    ends.given["positions"].push_back(n < 64 ? 0 : n < 96 ? 1 : 2);
+  }
+  check_gradient(embedding_forward, embedding_backward, {{'N', 128}, {'C', 8}, {'V', 3}, {'T', 3}},
+                 embedding_reference, std::tuple{}, std::tuple{}, ends);
+}
+
+std::string error_of(const std::function<void()>& body) {
   try {
-    embedding_forward(stream, tensor_of(y.data(), {1, 2}), tensor_of(table.data(), {4, 2}), none,
-                      tensor_of(id.data(), {1}), none);
-    FAIL() << "no error";
+    body();
   } catch (const Error& error) {
-    EXPECT_STREQ(error.what(), "embedding_forward: token 4 of row 0 is outside 0..3");
+    return error.what();
+  }
+  return "no error";
+}
+
+// Row 1 has the given id and position; the gradients that the op leaves are those of rows 0 and 2.
+void check_outside(Device device, double id, double position, const char* of_cpu,
+                   const char* of_cuda) {
+  SCOPED_TRACE(name_of(device));
+  Stream stream(device);
+  const auto operand = [&](Shape shape, DType type, const Doubles& values) {
+    Guarded result(shape, type, device);
+    result.store(values);
+    return result;
+  };
+  const Guarded tokens = operand({4, 2}, DType::f32, Doubles(8, 1)), y({3, 2}, DType::f32, device),
+                places = operand({2, 2}, DType::f32, Doubles(4, 1)),
+                ids = operand({3}, DType::i32, {3, id, 0}),
+                positions = operand({3}, DType::i32, {0, position, 1}),
+                dtokens = operand({4, 2}, DType::f32, Doubles(8, 0)),
+                dplaces = operand({2, 2}, DType::f32, Doubles(4, 0)),
+                dy = operand({3, 2}, DType::f32, Doubles(6, 1));
+  const std::string want = device == Device::cpu ? of_cpu : of_cuda;
+  EXPECT_EQ(error_of([&] {
+              embedding_forward(stream, y.tensor, tokens.tensor, places.tensor, ids.tensor,
+                                positions.tensor);
+              stream.synchronize();
+            }),
+            (device == Device::cpu ? "embedding_forward: " : "") + want);
+  EXPECT_EQ(error_of([&] {
+              embedding_backward(stream, dtokens.tensor, dplaces.tensor, dy.tensor, ids.tensor,
+                                 positions.tensor);
+              stream.synchronize();
+            }),
+            (device == Device::cpu ? "embedding_backward: " : "") + want);
+  EXPECT_NO_THROW(stream.synchronize());
+  EXPECT_TRUE(y.guards_intact() && dtokens.guards_intact() && dplaces.guards_intact());
+  if (device == Device::cpu) return;
+  const bool token = id < 0 || id > 3;
+  EXPECT_EQ(dtokens.load(), (Doubles{1, 1, 0, 0, token ? 0. : 1, token ? 0. : 1, 1, 1}));
+  EXPECT_EQ(dplaces.load(), (Doubles{1, 1, token ? 2. : 1, token ? 2. : 1}));
+}
+
+TEST(Embedding, AnIdOutsideTheVocabularyIsNamed) {
+  for (Device device : devices_of(embedding_backward)) {
+    check_outside(device, 4, 1, "token 4 of row 1 is outside 0..3",
+                  "row 1: id 4 is outside the table of 4");
+    check_outside(device, -1, 1, "token -1 of row 1 is outside 0..3",
+                  "row 1: id -1 is outside the table of 4");
+    check_outside(device, 2, 2, "position 2 of row 1 is outside 0..1",
+                  "row 1: id 2 is outside the table of 2");
   }
 }
 

@@ -8,36 +8,42 @@ namespace {
 
 TEST(NormalizeImage, ScalesEachChannel) {
   const PixelScale scale{{0.5f, 0.25f, 0.1f}, {0.2f, 0.3f, 0.4f}};
-  OpInputs inputs;
-  for (int i = 0; i < 2 * 3 * 4 * 3; ++i) inputs.given["x"].push_back(i * 37 % 256);
-  check_op(
-      normalize_image, {{'B', 2}, {'R', 3}, {'S', 4}},
-      [=](auto& t) {
-        for (size_t b = 0; b < 2; ++b)
-          for (size_t i = 0; i < 3; ++i)
-            for (size_t p = 0; p < 12; ++p)
-              t["y"][(b * 3 + i) * 12 + p] =
-                  (t["x"][(b * 12 + p) * 3 + i] / 255 - double(scale.mean[i])) /
-                  double(scale.std[i]);
-      },
-      std::tuple{scale}, inputs);
+  for (auto [R, S] : {std::pair{3, 3}, {3, 4}, {6, 8}}) {
+    const auto plane = size_t(R * S);
+    OpInputs inputs;
+    for (int i = 0; i < 2 * R * S * 3; ++i) inputs.given["x"].push_back(i * 37 % 256);
+    check_op(
+        normalize_image, {{'B', 2}, {'R', R}, {'S', S}},
+        [=](auto& t) {
+          for (size_t b = 0; b < 2; ++b)
+            for (size_t i = 0; i < 3; ++i)
+              for (size_t p = 0; p < plane; ++p)
+                t["y"][(b * 3 + i) * plane + p] =
+                    (t["x"][(b * plane + p) * 3 + i] / 255 - double(scale.mean[i])) /
+                    double(scale.std[i]);
+        },
+        std::tuple{scale}, inputs);
+  }
 }
 
 TEST(Patchify, OrdersPatchesByRowsAndValuesByChannel) {
-  const size_t p = 2, R = 4, S = 6;
-  check_op(
-      patchify, {{'B', 2}, {'R', int64_t(R)}, {'S', int64_t(S)}, {'M', 12}, {'K', 12}},
-      [=](auto& t) {
-        for (size_t b = 0; b < 2; ++b)
-          for (size_t v = 0; v < R / p; ++v)
-            for (size_t u = 0; u < S / p; ++u)
-              for (size_t i = 0; i < 3; ++i)
-                for (size_t r = 0; r < p; ++r)
-                  for (size_t c = 0; c < p; ++c)
-                    t["y"][((b * (R / p) + v) * (S / p) + u) * 12 + (i * p + r) * p + c] =
-                        t["x"][((b * 3 + i) * R + v * p + r) * S + u * p + c];
-      },
-      std::tuple{int(p)});
+  for (const size_t p : {1, 2, 3, 8, 14, 16, 32}) {
+    const size_t down = p < 8 ? 2 : 1, across = 3, R = down * p, S = across * p, K = 3 * p * p;
+    check_op(
+        patchify,
+        {{'B', 2}, {'R', R}, {'S', S}, {'M', int64_t(2 * down * across)}, {'K', int64_t(K)}},
+        [=](auto& t) {
+          for (size_t b = 0; b < 2; ++b)
+            for (size_t v = 0; v < down; ++v)
+              for (size_t u = 0; u < across; ++u)
+                for (size_t i = 0; i < 3; ++i)
+                  for (size_t r = 0; r < p; ++r)
+                    for (size_t c = 0; c < p; ++c)
+                      t["y"][((b * down + v) * across + u) * K + (i * p + r) * p + c] =
+                          t["x"][((b * 3 + i) * R + v * p + r) * S + u * p + c];
+        },
+        std::tuple{int(p)});
+  }
 }
 
 TEST(Patchify, AnImageThatCannotBeCutIsRefused) {
@@ -57,7 +63,7 @@ const auto class_token_reference = [](auto& t) {
 };
 
 TEST(ClassToken, ValueAndGradient) {
-  for (auto [B, T, C] : {std::tuple{1, 2, 3}, {3, 5, 18}}) {
+  for (auto [B, T, C] : {std::tuple{1, 2, 3}, {3, 5, 18}, {37, 3, 16}}) {
     const Sizes sizes{{'N', B * T}, {'M', B * (T - 1)}, {'T', T}, {'C', C}};
     check_op(class_token_forward, sizes, class_token_reference);
     check_gradient(class_token_forward, class_token_backward, sizes, class_token_reference,

@@ -15,10 +15,34 @@ const auto gather_reference = [](auto& t) {
 
 TEST(GatherRows, ValueAndGradient) {
   const OpInputs inputs{.given = {{"rows", {6, 0, 3}}}};
-  const Sizes sizes{{'N', 7}, {'C', 5}, {'B', 3}};
-  check_op(gather_rows_forward, sizes, gather_reference, std::tuple{}, inputs);
-  check_gradient(gather_rows_forward, gather_rows_backward, sizes, gather_reference, std::tuple{},
-                 std::tuple{}, inputs);
+  for (int64_t C : {5, 16}) {
+    const Sizes sizes{{'N', 7}, {'C', C}, {'B', 3}};
+    check_op(gather_rows_forward, sizes, gather_reference, std::tuple{}, inputs);
+    check_gradient(gather_rows_forward, gather_rows_backward, sizes, gather_reference, std::tuple{},
+                   std::tuple{}, inputs);
+  }
+}
+
+TEST(GatherRows, ARowOutsideIsAnError) {
+  for (Device device : devices_of(gather_rows_forward))
+    for (double row : {-1, 4}) {
+      SCOPED_TRACE(name_of(device));
+      Stream stream(device);
+      const Guarded x({4, 3}, DType::f32, device), y({2, 3}, DType::f32, device);
+      Guarded rows({2}, DType::i32, device);
+      rows.store({0, row});
+      const auto forward = [&] {
+        gather_rows_forward(stream, y.tensor, x.tensor, rows.tensor);
+        stream.synchronize();
+      };
+      const auto backward = [&] {
+        gather_rows_backward(stream, x.tensor, y.tensor, rows.tensor);
+        stream.synchronize();
+      };
+      EXPECT_THROW(forward(), Error);
+      EXPECT_THROW(backward(), Error);
+      EXPECT_TRUE(x.guards_intact() && y.guards_intact());
+    }
 }
 
 }  // namespace
