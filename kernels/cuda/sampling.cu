@@ -12,32 +12,43 @@
 namespace laclip::cuda {
 namespace {
 
-using Word = unsigned long long;  // CUDA's 64-bit atomics have this type
-
 constexpr int kBins = 256;
 constexpr int kList = 512;  // tokens that are compared with one another
 constexpr float kOne = 0x1p44f;
 constexpr float kReach = 31;  // e^-31 < 2^-44
 
+// Sums of 64 bits in two halves: shared memory has an adder for 32 bits, for 64 it would try again
+// and again. Each time that a lower half overflows, the thread that sees it carries one.
 struct Histogram {
-  Word mass[kBins];
-  int count[kBins];
+  unsigned low[kBins], high[kBins], count[kBins];
+
+  __device__ void clear() {
+    for (int b = int(threadIdx.x); b < kBins; b += int(blockDim.x))
+      low[b] = 0, high[b] = 0, count[b] = 0;
+  }
+  __device__ void add(int bin, uint64_t mass) {
+    const unsigned part = unsigned(mass), before = atomicAdd(&low[bin], part);
+    const unsigned carry = before + part < before ? 1 : 0, upper = unsigned(mass >> 32) + carry;
+    if (upper > 0) atomicAdd(&high[bin], upper);
+    atomicAdd(&count[bin], 1u);
+  }
+  __device__ uint64_t mass(int bin) const { return uint64_t(high[bin]) << 32 | low[bin]; }
 };
 struct Token {
-  Word rank, mass;
+  uint64_t rank, mass;
 };
 struct Choice {  // the bin that holds the token, and the mass of all bins before it
   int bin, count;
-  Word before;
+  uint64_t before;
 };
 struct Shared {
-  Word of_warp[32];
+  uint64_t of_warp[32];
   Histogram by_distance, by_rank;
   Choice choice;
   Token list[kList];
   int listed;
   int found;
-  Word through;  // the mass of all tokens up to the one that was found
+  uint64_t through;  // the mass of all tokens up to the one that was found
 };
 
 // Larger for a larger logit, equal for equal ones (0 and -0 too); the largest for a NaN.
@@ -62,7 +73,7 @@ __device__ void for_each_token(const float* logits, int V, Body&& body) {
 }
 
 template <class Combine>
-__device__ Word block_combine(Shared& s, Word value, Combine&& combine) {
+__device__ uint64_t block_combine(Shared& s, uint64_t value, Combine&& combine) {
 #pragma unroll
   for (int bits = 16; bits > 0; bits /= 2)
     value = combine(value, __shfl_xor_sync(kFullWarp, value, bits));
@@ -74,10 +85,10 @@ __device__ Word block_combine(Shared& s, Word value, Combine&& combine) {
   return value;
 }
 struct Largest {
-  __device__ Word operator()(Word a, Word b) const { return a > b ? a : b; }
+  __device__ uint64_t operator()(uint64_t a, uint64_t b) const { return a > b ? a : b; }
 };
 struct Sum {
-  __device__ Word operator()(Word a, Word b) const { return a + b; }
+  __device__ uint64_t operator()(uint64_t a, uint64_t b) const { return a + b; }
 };
 
 // What of a row decides where a token stands. The order is that of `rank`: falling logits, then
@@ -94,40 +105,32 @@ struct Row {
   __device__ int bin(float distance) const {
     return int(fminf(distance * bins_per_distance, float(kBins - 1)));
   }
-  __device__ Word rank(float x, int id) const {
-    return Word(order_of_largest - order_of(x)) << 32 | unsigned(id);
+  __device__ uint64_t rank(float x, int id) const {
+    return uint64_t(order_of_largest - order_of(x)) << 32 | unsigned(id);
   }
 };
 
-__device__ inline Word mass_of(float distance) { return Word(expf(-distance) * kOne); }
-
-__device__ inline void clear(Histogram& h) {
-  for (int b = int(threadIdx.x); b < kBins; b += int(blockDim.x)) h.mass[b] = 0, h.count[b] = 0;
-}
-__device__ inline void add(Histogram& h, int bin, Word mass) {
-  atomicAdd(&h.mass[bin], mass);
-  atomicAdd(&h.count[bin], 1);
-}
+__device__ inline uint64_t mass_of(float distance) { return uint64_t(expf(-distance) * kOne); }
 
 // The bin whose masses, added to `before`, first exceed `target`. The mass of all bins does.
-__device__ Choice choose(Shared& s, const Histogram& h, Word before, Word target) {
+__device__ Choice choose(Shared& s, const Histogram& h, uint64_t before, uint64_t target) {
   __syncthreads();  // the histogram is complete, the last choice has been read
   if (warp_of_thread() == 0) {
     constexpr int kOfLane = kBins / kWarpSize;
     const int first = lane_of_thread() * kOfLane;
-    Word mass = 0;
+    uint64_t mass = 0;
 #pragma unroll
-    for (int b = 0; b < kOfLane; ++b) mass += h.mass[first + b];
-    Word sum = mass;  // of this lane's bins and those before
+    for (int b = 0; b < kOfLane; ++b) mass += h.mass(first + b);
+    uint64_t sum = mass;  // of this lane's bins and those before
 #pragma unroll
     for (int by = 1; by < kWarpSize; by *= 2) {
-      const Word other = __shfl_up_sync(kFullWarp, sum, unsigned(by));
+      const uint64_t other = __shfl_up_sync(kFullWarp, sum, unsigned(by));
       if (lane_of_thread() >= by) sum += other;
     }
     before += sum - mass;
     for (int b = first; b < first + kOfLane; ++b) {
-      if (before <= target && target < before + h.mass[b]) s.choice = {b, h.count[b], before};
-      before += h.mass[b];
+      if (before <= target && target < before + h.mass(b)) s.choice = {b, int(h.count[b]), before};
+      before += h.mass(b);
     }
   }
   __syncthreads();  // the choice is there
@@ -136,20 +139,20 @@ __device__ Choice choose(Shared& s, const Histogram& h, Word before, Word target
 
 // Finds the first token in order whose running mass exceeds `target`; s.found and s.through tell.
 template <int W>
-__device__ void find(Shared& s, const Row& row, Word target) {
+__device__ void find(Shared& s, const Row& row, uint64_t target) {
   Choice choice = choose(s, s.by_distance, 0, target);
   const int bin = choice.bin;
-  Word low = 0, high = ~Word(0);  // the ranks among which it is
+  uint64_t low = 0, high = ~uint64_t(0);  // the ranks among which it is
   const auto for_each_candidate = [&](auto&& body) {
     for_each_token<W>(row.logits, row.V, [&](float x, int id) {
       const float distance = row.distance(x);
-      const Word mass = mass_of(distance), rank = row.rank(x, id);
+      const uint64_t mass = mass_of(distance), rank = row.rank(x, id);
       if (mass > 0 && row.bin(distance) == bin && rank >= low && rank <= high) body(rank, mass);
     });
   };
   while (choice.count > kList) {  // each round leaves a 128th of the ranks or less
-    Word least = ~Word(0), most = 0;
-    for_each_candidate([&](Word rank, Word) {
+    uint64_t least = ~uint64_t(0), most = 0;
+    for_each_candidate([&](uint64_t rank, uint64_t) {
       least = rank < least ? rank : least;
       most = rank > most ? rank : most;
     });
@@ -157,23 +160,23 @@ __device__ void find(Shared& s, const Row& row, Word target) {
     most = block_combine(s, most, Largest());
     int shift = 0;
     while ((most - least) >> shift >= kBins) ++shift;
-    clear(s.by_rank);
+    s.by_rank.clear();
     __syncthreads();  // all bins are zero
     for_each_candidate(
-        [&](Word rank, Word mass) { add(s.by_rank, int((rank - least) >> shift), mass); });
+        [&](uint64_t rank, uint64_t mass) { s.by_rank.add(int((rank - least) >> shift), mass); });
     choice = choose(s, s.by_rank, choice.before, target);
-    low = least + (Word(choice.bin) << shift);
-    high = low + ((Word(1) << shift) - 1);
+    low = least + (uint64_t(choice.bin) << shift);
+    high = low + ((uint64_t(1) << shift) - 1);
   }
   if (threadIdx.x == 0) s.listed = 0;
   __syncthreads();  // the list is empty
-  for_each_candidate([&](Word rank, Word mass) {
+  for_each_candidate([&](uint64_t rank, uint64_t mass) {
     s.list[atomicAdd(&s.listed, 1)] = {rank, mass};  // in any order
   });
   __syncthreads();  // the list is complete
   for (int i = int(threadIdx.x); i < choice.count; i += int(blockDim.x)) {
     const Token token = s.list[i];
-    Word before = choice.before;
+    uint64_t before = choice.before;
     for (int k = 0; k < choice.count; ++k)
       if (s.list[k].rank < token.rank) before += s.list[k].mass;
     if (before <= target && target < before + token.mass) {
@@ -187,13 +190,13 @@ __device__ void find(Shared& s, const Row& row, Word target) {
 // Draws from the nucleus. Its last token is the first whose running mass exceeds top_p times that of
 // all. Every product below is smaller than its whole: top_p and u are at most 1 - 2^-24.
 template <int W>
-__device__ int draw(Shared& s, const Row& row, Word total, float u, float top_p) {
-  Word kept = total;
+__device__ int draw(Shared& s, const Row& row, uint64_t total, float u, float top_p) {
+  uint64_t kept = total;
   if (top_p < 1) {
-    find<W>(s, row, Word(double(top_p) * double(total)));
+    find<W>(s, row, uint64_t(double(top_p) * double(total)));
     kept = s.through;
   }
-  const Word target = Word(double(u) * double(kept));
+  const uint64_t target = uint64_t(double(u) * double(kept));
   find<W>(s, row, target < kept ? target : kept - 1);
   return s.found;
 }
@@ -208,10 +211,10 @@ __global__ void __launch_bounds__(1024)
   Row row{logits + n * V, V, 0, inverse_temperature, 0, 0};
 
   // The first largest logit is the largest of (order, -id).
-  Word best = 0;
+  uint64_t best = 0;
   unsigned least = 0xffffffffu;
   for_each_token<W>(row.logits, V, [&](float x, int id) {
-    best = Largest()(best, Word(order_of(x)) << 32 | unsigned(~id));
+    best = Largest()(best, uint64_t(order_of(x)) << 32 | unsigned(~id));
     least = min(least, order_of(x));
   });
   best = block_combine(s, best, Largest());
@@ -223,26 +226,26 @@ __global__ void __launch_bounds__(1024)
   int chosen = int(~unsigned(best));
   row.largest = row.logits[chosen];
 
-  Word mass = 0;  // without temperature
+  uint64_t mass = 0;  // without temperature
   for_each_token<W>(row.logits, V, [&](float x, int) { mass += mass_of(row.largest - x); });
   mass = block_combine(s, mass, Sum());
 
   if (!greedy) {
     // The bins reach as far as there are masses or logits.
-    const unsigned farthest = ~unsigned(block_combine(s, Word(~least), Largest()));
+    const unsigned farthest = ~unsigned(block_combine(s, uint64_t(~least), Largest()));
     const float smallest =
         __uint_as_float(farthest >> 31 ? farthest & 0x7fffffffu : ~farthest);  // of order_of
     row.bins_per_distance = kBins / fmaxf(fminf(row.distance(smallest), kReach), 1e-30f);
-    clear(s.by_distance);
+    s.by_distance.clear();
     __syncthreads();  // all bins are zero
-    Word part = 0;
+    uint64_t part = 0;
     for_each_token<W>(row.logits, V, [&](float x, int) {
       const float distance = row.distance(x);
-      const Word m = mass_of(distance);
-      if (m > 0) add(s.by_distance, row.bin(distance), m);
+      const uint64_t m = mass_of(distance);
+      if (m > 0) s.by_distance.add(row.bin(distance), m);
       part += m;
     });
-    const Word total = block_combine(s, part, Sum());
+    const uint64_t total = block_combine(s, part, Sum());
     chosen = draw<W>(s, row, total, u[n], top_p);
   }
   if (threadIdx.x == 0) {
