@@ -63,6 +63,12 @@ TEST(Embedding, GradientOfManyRows) {
                  embedding_reference, std::tuple{}, std::tuple{}, ends);
 }
 
+TEST(Embedding, NoRows) {
+  const Sizes sizes{{'N', 0}, {'C', 8}, {'V', 4}, {'T', 3}};
+  check_op(embedding_forward, sizes, embedding_reference);
+  check_op(embedding_backward, sizes, [](auto&) {});
+}
+
 std::string error_of(const std::function<void()>& body) {
   try {
     body();

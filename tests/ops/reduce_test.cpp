@@ -6,7 +6,7 @@ namespace laclip::test {
 namespace {
 
 TEST(Reduce, SumOfSquares) {
-  for (int64_t n : {1, 1001, 200000})
+  for (int64_t n : {0, 1, 1001, 200000})
     check_op(sum_of_squares, {{'N', n}}, [](auto& t) {
       t["y"][0] = 0;
       for (double x : t["x"]) t["y"][0] += x * x;

@@ -23,6 +23,14 @@ TEST(GatherRows, ValueAndGradient) {
   }
 }
 
+TEST(GatherRows, NoRows) {
+  const Sizes sizes{{'N', 7}, {'C', 5}, {'B', 0}};
+  check_op(gather_rows_forward, sizes, gather_reference);
+  check_op(gather_rows_backward, sizes, [](auto& t) {
+    for (auto& dx : t["dx"]) dx = 0;
+  });
+}
+
 TEST(GatherRows, ARowOutsideIsAnError) {
   for (Device device : devices_of(gather_rows_forward))
     for (double row : {-1, 4}) {
