@@ -19,16 +19,15 @@ TEST(KvAppend, PutsKeysAndValuesInTheirPlaces) {
 }
 
 // The definition over the union of the two ranges.
-TEST(CachedAttention, ReadsPrefixAndOwnTokens) {
-  const Doubles prefix_begin{2, 2, 2, 0, 9}, prefix_count{17, 17, 17, 0, 3};
-  const Doubles own_begin{40, 50, 60, 20, 30}, own_count{1, 5, 20, 3, 2};
-  const int64_t H = 4, K = 2, D = 24, Q = (H + 2 * K) * D;
+void check_ranges(const Doubles& prefix_begin, const Doubles& prefix_count, int64_t H, int64_t D) {
+  const Doubles own_begin{100, 110, 120, 20, 30}, own_count{1, 5, 40, 3, 2};
+  const int64_t K = 2, Q = (H + 2 * K) * D;
   const OpInputs inputs{.given = {{"prefix_begin", prefix_begin},
                                   {"prefix_count", prefix_count},
                                   {"own_begin", own_begin},
                                   {"own_count", own_count}}};
   check_op(
-      cached_attention_forward, {{'N', 5}, {'Q', Q}, {'C', H * D}, {'G', K * D}, {'T', 90}},
+      cached_attention_forward, {{'N', 5}, {'Q', Q}, {'C', H * D}, {'G', K * D}, {'T', 160}},
       [=](auto& t) {
         for (size_t n = 0; n < 5; ++n)
           for (int64_t h = 0; h < H; ++h) {
@@ -56,6 +55,19 @@ TEST(CachedAttention, ReadsPrefixAndOwnTokens) {
           }
       },
       std::tuple{int(H), int(K)}, inputs);
+}
+
+TEST(CachedAttention, ReadsPrefixAndOwnTokens) {
+  check_ranges({2, 2, 2, 0, 9}, {17, 17, 17, 0, 3}, 4, 24);
+}
+
+TEST(CachedAttention, RowsOfOnePrefixOfSeveralTiles) {
+  for (auto [H, D] : {std::pair{2, 64}, {6, 40}, {18, 9}, {2, 160}})
+    check_ranges(Doubles(5, 2), Doubles(5, 71), H, D);
+}
+
+TEST(CachedAttention, RowsOfPrefixesOfSeveralTiles) {
+  check_ranges({2, 3, 3, 0, 9}, {71, 71, 40, 0, 64}, 4, 24);
 }
 
 TEST(CachedAttention, ARowDoesNotDependOnTheOthers) {
