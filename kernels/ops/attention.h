@@ -29,11 +29,16 @@ namespace cpu {
 AttentionForward attention_forward;
 AttentionBackward attention_backward;
 }  // namespace cpu
+namespace cuda {
+AttentionForward attention_forward;
+AttentionBackward attention_backward;
+}  // namespace cuda
 
 inline constexpr Op<AttentionForward> attention_forward{
-    "attention_forward: y[N C] lse[N H]:f32 <- qkv[N Q] offsets[S]:i32", cpu::attention_forward};
+    "attention_forward: y[N C] lse[N H]:f32 <- qkv[N Q] offsets[S]:i32", cpu::attention_forward,
+    cuda::attention_forward};
 inline constexpr Op<AttentionBackward> attention_backward{
     "attention_backward: dqkv[N Q] <- dy[N C] qkv[N Q] y[N C] lse[N H]:f32 offsets[S]:i32",
-    cpu::attention_backward};
+    cpu::attention_backward, cuda::attention_backward};
 
 }  // namespace laclip
