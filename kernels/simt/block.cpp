@@ -25,8 +25,10 @@ bool same(const Place& a, const Place& b) {
 
 }  // namespace
 
-thread_local uint3 thread_index, block_index;
-thread_local dim3 block_size, grid_size;
+Position& position() {
+  static constinit thread_local Position value;
+  return value;
+}
 
 BlockRunner& BlockRunner::of_this_os_thread() {
   static thread_local BlockRunner runner;
@@ -44,7 +46,7 @@ void BlockRunner::fiber_main(void* argument) {
       while (Thread* thread = self.take_fresh()) {
         thread->fiber = fiber;
         self.current_ = thread;
-        thread_index = thread->index;
+        position().thread = thread->index;
         self.kernel_->body(self.kernel_->arguments);
         self.current_->state = Thread::State::done;
         check(self.current_->copies.empty(), "{} has returned without waiting for its cp.async",
@@ -69,7 +71,7 @@ Thread* BlockRunner::take_fresh() {
 void BlockRunner::resume(Thread& thread) {
   thread.state = Thread::State::ready;
   current_ = &thread;
-  thread_index = thread.index;
+  position().thread = thread.index;
   running_ = thread.fiber;
   thread.fiber->resume();
 }
@@ -267,9 +269,9 @@ void BlockRunner::check_shared(const void* address, size_t bytes, Place place) c
 void BlockRunner::run(const Kernel& kernel, uint3 block, const Settings& settings) {
   kernel_ = &kernel;
   block_ = block;
-  block_index = block;
-  block_size = kernel.block;
-  grid_size = kernel.grid;
+  position().block = block;
+  position().block_size = kernel.block;
+  position().grid_size = kernel.grid;
   prepare(settings);
   try {
     for (bool done = false; !done;) {

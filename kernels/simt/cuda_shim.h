@@ -22,10 +22,10 @@
 #define __launch_bounds__(...)
 #define __align__(n) alignas(n)
 
-#define threadIdx (::laclip::simt::thread_index)
-#define blockIdx (::laclip::simt::block_index)
-#define blockDim (::laclip::simt::block_size)
-#define gridDim (::laclip::simt::grid_size)
+#define threadIdx (::laclip::simt::position().thread)
+#define blockIdx (::laclip::simt::position().block)
+#define blockDim (::laclip::simt::position().block_size)
+#define gridDim (::laclip::simt::position().grid_size)
 
 // ---- arithmetic
 using std::max;

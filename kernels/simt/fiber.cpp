@@ -27,7 +27,10 @@ Fiber::Fiber(void (*body)(void*), void* argument) : body_(body), argument_(argum
   fiber_ = make_fcontext(stack_ + kPage + kStack, kStack, &Fiber::enter);
 }
 
-Fiber::~Fiber() { ::munmap(stack_, kStack + kPage); }
+Fiber::~Fiber() {
+  asan::unpoison(stack_, kStack + kPage);  // a fiber given up leaves the redzones of its frames
+  ::munmap(stack_, kStack + kPage);
+}
 
 void Fiber::enter(transfer_t from) {
   auto* self = static_cast<Fiber*>(from.data);

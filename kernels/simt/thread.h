@@ -12,9 +12,14 @@ namespace laclip::simt {
 
 using Place = std::source_location;
 
-// Where the thread that runs is in its block and grid.
-extern thread_local uint3 thread_index, block_index;
-extern thread_local dim3 block_size, grid_size;
+// Where the thread that runs is in its block and grid. The place of this record belongs to the OS thread,
+// which no fiber leaves; a variable that is thread_local itself would be simpler, but g++ 12 makes code
+// for it that UBSan and the linker take for faulty.
+struct Position {
+  uint3 thread{}, block{};
+  dim3 block_size, grid_size;
+};
+[[gnu::const]] Position& position();
 
 // Waits for all threads of the block. Each must come to this very line.
 void barrier(Place place);
