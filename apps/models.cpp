@@ -1,6 +1,7 @@
 #include "apps/models.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/check.h"
 #include "base/log.h"
@@ -22,7 +23,8 @@ Device parse_device(const std::string& name) {
     fail_usage("--device {}: auto, cpu and cuda are possible", name);
   check(cuda_devices() > 0,
         "--device {}: there is no GPU, or its driver is too old; use --device cpu", name);
-  if (!cuda_is_a_gpu())
+  static bool said = false;
+  if (!cuda_is_a_gpu() && !std::exchange(said, true))
     log_info(
         "--device cuda: this build runs CUDA kernels on the host, thread by thread, to check "
         "them; for a GPU build with -DLACLIP_CUDA=ON");

@@ -157,7 +157,7 @@ TEST_F(RewriteCommand, BadInputIsOneClearLine) {
   expect({"--model", (folder_ / "none.bin").string()}, 1, "none.bin");
   expect({"--model", (folder_ / "captions.txt").string()}, 1, "captions.txt");
   expect({"--tokenizer", (folder_ / "captions.txt").string()}, 1, "captions.txt");
-  expect({"--device", "cuda"}, 1, "--device cuda");
+  expect({"--device", "tpu"}, 2, "--device");
   std::string damaged = TinyLlama::model();
   for (size_t i = 0; i < 4; ++i) damaged[28 + 400 + i] = char(0xff);
   write_atomically(folder_ / "nan.bin", damaged);
