@@ -2,13 +2,13 @@
 # runs them on the host. Either way the program has Device::cuda.
 find_package(CUDAToolkit QUIET)
 set(laclip_use_nvcc OFF)
+file(GLOB gpus /dev/nvidia[0-9]*)
 if(LACLIP_CUDA STREQUAL "ON")
   if(NOT CUDAToolkit_FOUND)
     message(FATAL_ERROR "LACLIP_CUDA=ON, but there is no CUDA toolkit; put nvcc into PATH or set CUDAToolkit_ROOT")
   endif()
   set(laclip_use_nvcc ON)
 elseif(LACLIP_CUDA STREQUAL "AUTO")
-  file(GLOB gpus /dev/nvidia[0-9]*)
   if(CUDAToolkit_FOUND AND gpus)
     set(laclip_use_nvcc ON)
   endif()
@@ -18,8 +18,12 @@ endif()
 
 if(laclip_use_nvcc)
   if(NOT CMAKE_CUDA_ARCHITECTURES)
-    set(CMAKE_CUDA_ARCHITECTURES 90a CACHE STRING
-        "Compute capabilities: 80, 89, 90a, 100, 120, as far as the toolkit knows them")
+    set(architecture 90a)  # an H100's, where there is no GPU to ask
+    if(gpus)
+      set(architecture native)
+    endif()
+    set(CMAKE_CUDA_ARCHITECTURES ${architecture} CACHE STRING
+        "Compute capabilities: 80, 90a, 100; kernels take more shared memory than 89 and 120 have")
   endif()
   enable_language(CUDA)
   if(NOT CMAKE_CUDA20_STANDARD_COMPILE_OPTION)  # CMake 3.25 does not know that nvcc has it

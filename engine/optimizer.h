@@ -14,7 +14,7 @@ struct OptimizerOptions {
   double max_norm = 0;  // 0 = no clipping
 };
 
-// The global gradient norm; not finite if any gradient is not. Its square stays with the parameters.
+// The global gradient norm; not finite if any gradient is not.
 inline float gradient_norm(Stream& stream, const ParameterSet& parameters) {
   sum_of_squares(stream, parameters.square_norm(), parameters.gradients());
   float square = 0;
@@ -23,9 +23,11 @@ inline float gradient_norm(Stream& stream, const ParameterSet& parameters) {
   return std::sqrt(square);
 }
 
-// One update; step counts from 1. gradient_norm() has been called since the gradients were made.
+// One update; step counts from 1. Clipping takes the norm where it is, so the host need not wait.
 inline void optimizer_step(Stream& stream, const ParameterSet& parameters,
                            const OptimizerOptions& options, double lr, int64_t step) {
+  if (options.max_norm > 0)
+    sum_of_squares(stream, parameters.square_norm(), parameters.gradients());
   adamw(stream, parameters.masters(), parameters.first_moments(), parameters.second_moments(),
         parameters.values(), parameters.gradients(), parameters.square_norm(),
         {.lr = float(lr),

@@ -31,7 +31,6 @@ class ClipTrainer {
   // Sets the gradients of all parameters and returns the loss. A loss that is not finite leaves the
   // gradients undefined; look at it before apply().
   float compute_gradients(const ClipBatch& batch);
-  // Between compute_gradients() and apply(): clipping needs it.
   float gradient_norm() { return laclip::gradient_norm(stream_, model_.parameters()); }
   // step counts from 1
   void apply(const OptimizerOptions& options, double lr, int64_t step);

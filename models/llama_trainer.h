@@ -33,7 +33,6 @@ class LlamaTrainer {
   // gradients undefined; look at it before apply().
   float compute_gradients(std::span<const LlamaBatch> parts);
   float loss(std::span<const LlamaBatch> parts);  // alone, for evaluation
-  // Between compute_gradients() and apply(): clipping needs it.
   float gradient_norm() { return laclip::gradient_norm(stream_, model_.parameters()); }
   // step counts from 1
   void apply(const OptimizerOptions& options, double lr, int64_t step);

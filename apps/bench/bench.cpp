@@ -45,7 +45,7 @@ double tower_flops(const TowerConfig& t, double rows, double length, bool causal
 double ceiling(const BenchOptions& o, DType type) {
   const Device device = parse_device(o.device);
   if (device == Device::cpu) return peak_gflops(type);
-  return product_gflops(device, std::max<int64_t>(16, int64_t(8192 * std::cbrt(o.scale))));
+  return product_gflops(device, std::max<int64_t>(16, int64_t(8192 * std::cbrt(o.scale))), type);
 }
 
 Json bench_step(const BenchOptions& o) {

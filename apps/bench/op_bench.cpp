@@ -27,7 +27,7 @@ class OpBench {
     for (float& v : noise_) v = random.normal();
   }
   Json run();
-  double product(int64_t n);
+  double product(int64_t n, DType type);
 
  private:
   // Random normal values; memory lives until the next clear().
@@ -109,7 +109,8 @@ void OpBench::report(const std::string& op, const std::string& shape, DType type
   Json row = {{"bench", "op"},      {"op", op},   {"shape", shape},  {"precision", name_of(type)},
               {"seconds", seconds}, {"gbs", gbs}, {"gflops", gflops}};
   if (copy_gbs_ > 0) row["bandwidth_fraction"] = gbs / copy_gbs_;
-  if (product_gflops_ > 0 && flops > 0) row["compute_fraction"] = gflops / product_gflops_;
+  if (product_gflops_ > 0 && flops > 0 && type == DType::bf16)
+    row["compute_fraction"] = gflops / product_gflops_;
   log_info("{:24} {:24} {:5} {:10.1f} us  {:7.0f} GB/s ({:3.0f} %)  {:8.0f} GFLOP/s ({:3.0f} %)",
            op, shape, name_of(type), 1e6 * seconds, gbs,
            copy_gbs_ > 0 ? 100 * gbs / copy_gbs_ : 0.0, gflops,
@@ -123,7 +124,7 @@ void OpBench::ceilings() {
   copy_gbs_ = 2 * double(from.bytes()) / seconds_of([&] { copy(stream_, to, from); }) / 1e9;
   clear();
   const int64_t n = std::max<int64_t>(16, int64_t(8192 * std::cbrt(o_.scale)));
-  product_gflops_ = product(n);
+  product_gflops_ = product(n, DType::bf16);
   log_info("copy {:.0f} GB/s; product {}³ in bf16 {:.0f} GFLOP/s", copy_gbs_, n, product_gflops_);
   rows_.push_back({{"bench", "ceilings"},
                    {"copy_gbs", copy_gbs_},
@@ -131,9 +132,8 @@ void OpBench::ceilings() {
                    {"product_gflops", product_gflops_}});
 }
 
-double OpBench::product(int64_t n) {
-  const Tensor x = tensor({n, n}, DType::bf16), w = tensor({n, n}, DType::bf16),
-               y = tensor({n, n}, DType::bf16);
+double OpBench::product(int64_t n, DType type) {
+  const Tensor x = tensor({n, n}, type), w = tensor({n, n}, type), y = tensor({n, n}, type);
   const double seconds = seconds_of([&] { linear_forward(stream_, y, x, w, none); });
   clear();
   return 2 * std::pow(double(n), 3) / seconds / 1e9;
@@ -265,6 +265,8 @@ Json OpBench::run() {
 
 Json bench_ops(const OpBenchOptions& options) { return OpBench(options).run(); }
 
-double product_gflops(Device device, int64_t n) { return OpBench({device, 1, 3}).product(n); }
+double product_gflops(Device device, int64_t n, DType type) {
+  return OpBench({device, 1, 3}).product(n, type);
+}
 
 }  // namespace laclip

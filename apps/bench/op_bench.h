@@ -3,6 +3,7 @@
 
 #include "base/json.h"
 #include "kernels/core/device.h"
+#include "kernels/core/dtype.h"
 
 namespace laclip {
 
@@ -17,7 +18,7 @@ struct OpBenchOptions {
 // read and written bytes counted, and a product of 8192³ (scaled).
 Json bench_ops(const OpBenchOptions& options);
 
-// 10⁹ operations a second of a product n³ in bf16 on the device.
-double product_gflops(Device device, int64_t n);
+// 10⁹ operations a second of a product n³ on the device.
+double product_gflops(Device device, int64_t n, DType type);
 
 }  // namespace laclip

@@ -30,7 +30,7 @@ int64_t parse_bytes(const std::string& text) {
   }
   const std::string unit = text.substr(end);
   const double factor = unit == "G" ? 1 << 30 : unit == "M" ? 1 << 20 : unit.empty() ? 1 : 0;
-  if (factor == 0 || value <= 0)
+  if (factor == 0 || !(value > 0 && value * factor < 0x1p62))
     fail_usage("--memory {}: a number of bytes, or one with M or G, such as 80G", text);
   return int64_t(value * factor);
 }
@@ -97,6 +97,7 @@ void plan(const PlanOptions& o) {
   for (const Row& row : rows)
     fmt::print("  {:20} {:>12}\n", row.purpose, format_bytes(double(row.bytes)));
   fmt::print("  {:20} {:>12}\n", "total", format_bytes(double(sum)));
+  fmt::print("not counted: the working memory of single ops, and what a device keeps for itself\n");
   if (memory > 0)
     fmt::print("largest batch in {}: {}\n", format_bytes(double(memory)),
                largest > 0 ? std::to_string(largest) : "none, not even one pair");

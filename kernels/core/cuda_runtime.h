@@ -21,8 +21,15 @@ void* cuda_create_stream();
 void cuda_destroy_stream(void* stream);
 void cuda_synchronize(void* stream);  // Error with what a kernel did wrong
 
-// Copies in the order of the stream. From host memory, `from` may be reused when the call returns;
-// in host memory, `to` is there after cuda_synchronize().
+void cuda_synchronize_device();  // all streams
+
+// Copies beside all streams: after what they were given, and done on return.
+void cuda_read(void* to, const void* from, int64_t bytes);
+void cuda_write(void* to, const void* from, int64_t bytes);
+
+// Copies in the order of the stream. From pageable host memory CUDA takes the bytes into memory of its
+// own before the call returns, so `from` may be reused; in host memory, `to` is there after
+// cuda_synchronize().
 void cuda_copy_to_device(void* stream, void* to, const void* from, int64_t bytes);
 void cuda_copy_to_host(void* stream, void* to, const void* from, int64_t bytes);
 void cuda_copy_on_device(void* stream, void* to, const void* from, int64_t bytes);

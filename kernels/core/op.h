@@ -3,8 +3,9 @@
 //
 //   using AddForward = void(Stream&, Out y, In a, In b);
 //   namespace cpu { AddForward add_forward; }
+//   namespace cuda { AddForward add_forward; }
 //   inline constexpr Op<AddForward> add_forward{
-//       "add_forward: y[N C] <- a[N C] b[N C]", cpu::add_forward};
+//       "add_forward: y[N C] <- a[N C] b[N C]", cpu::add_forward, cuda::add_forward};
 //
 // An op without a CUDA function says so when it is called there.
 #pragma once
@@ -53,7 +54,12 @@ class Op<void(Stream&, Args...)> {
     Function* function = stream.device() == Device::cpu ? cpu_ : cuda_;
     check(function != nullptr, "{} has no {} implementation yet; run with --device cpu",
           contract_.op, name_of(stream.device()));
-    if (!stream.profile) return function(stream, args...);
+    stream.begin_op(contract_.text.data());
+    if (!stream.profile) {
+      function(stream, args...);
+      if (stream.synchronizes_each_op) synchronize(stream);
+      return;
+    }
     stream.synchronize();
     const Timer timer;
     function(stream, args...);
@@ -88,6 +94,15 @@ class Op<void(Stream&, Args...)> {
       return Side::attribute;
     else
       return Arg::role == Role::in ? Side::read : Side::written;
+  }
+
+  void synchronize(Stream& stream) const {
+    try {
+      stream.synchronize();
+    } catch (const std::exception& error) {
+      if (std::string_view(error.what()).starts_with(contract_.op)) throw;
+      fail("{}: {}", contract_.op, error.what());
+    }
   }
 
   Contract contract_;

@@ -1,5 +1,6 @@
 #include "kernels/core/stream.h"
 
+#include <cstdlib>
 #include <cstring>
 
 #include "kernels/core/cuda_runtime.h"
@@ -8,8 +9,11 @@ namespace laclip {
 
 Stream::Stream(Device device) : device_(device), scratch_(device), library_scratch_(device) {
   if (device_ == Device::cpu) return;
-  handle_ = cuda_create_stream();
+  const char* each = std::getenv("LACLIP_SYNC");
+  synchronizes_each_op = each && std::string_view(each) == "1";
   fault_ = Buffer("faults of kernels", sizeof(KernelFault), device_);
+  handle_ = cuda_create_stream();
+  cuda_synchronize_device();
 }
 
 Stream::~Stream() {
@@ -25,16 +29,21 @@ void Stream::synchronize() {
   const KernelFault clear{};
   cuda_copy_to_device(handle_, fault_.data(), &clear, sizeof clear);
   cuda_synchronize(handle_);
+  const std::string_view contract = fault.contract, op = contract.substr(0, contract.find(':'));
   if (fault.code == KernelFault::id_outside)
-    fail("row {}: id {} is outside the table of {}", fault.row, fault.value, fault.limit);
-  fail("row {} holds a value that is not a number", fault.row);
+    fail("{}: row {}: id {} is outside the table of {}", op, fault.row, fault.value, fault.limit);
+  fail("{}: row {} holds a value that is not a number", op, fault.row);
 }
 
 void copy(Stream& stream, const Tensor& to, const Tensor& from) {
   check(to.shape == from.shape && to.dtype == from.dtype, "copy: {} of {} from {} of {}",
         to.shape.text(), name_of(to.dtype), from.shape.text(), name_of(from.dtype));
+  const bool on_host = to.device == Device::cpu && from.device == Device::cpu;
+  check(on_host || stream.device() == Device::cuda,
+        "copy: from {} to {} on a stream of the CPU; give it one of the device",
+        name_of(from.device), name_of(to.device));
   if (stream.dry_run || to.data == from.data) return;
-  if (to.device == Device::cpu && from.device == Device::cpu)
+  if (on_host)
     std::memmove(to.data, from.data, size_t(to.bytes()));
   else if (to.device == Device::cpu)
     cuda_copy_to_host(stream.handle(), to.data, from.data, to.bytes());
@@ -48,15 +57,16 @@ HostCopy::HostCopy(const Tensor& from) : tensor_(from) {
   if (from.device == Device::cpu) return;
   memory_ = Buffer("copy on the host", from.bytes());
   tensor_ = memory_.tensor(from.shape, from.dtype);
-  Stream stream(from.device);
-  copy(stream, tensor_, from);
-  stream.synchronize();
+  cuda_read(tensor_.data, from.data, from.bytes());
 }
 
 void copy_from_host(const Tensor& to, const Tensor& from) {
-  Stream stream(to.device);
-  copy(stream, to, from);
-  stream.synchronize();
+  check(to.shape == from.shape && to.dtype == from.dtype, "copy: {} of {} from {} of {}",
+        to.shape.text(), name_of(to.dtype), from.shape.text(), name_of(from.dtype));
+  if (to.device == Device::cpu)
+    std::memmove(to.data, from.data, size_t(to.bytes()));
+  else
+    cuda_write(to.data, from.data, to.bytes());
 }
 
 }  // namespace laclip

@@ -1,6 +1,7 @@
 // Stream: where and in which order ops run, with their scratch memory. Ops on one stream run in the
 // order of their calls; on the CPU they are finished when the call returns, on a GPU after
-// synchronize().
+// synchronize(). Streams are not ordered among themselves, but a new one begins when all that others
+// were given is done.
 #pragma once
 
 #include <cstdint>
@@ -22,12 +23,18 @@ struct OpProfile {
   std::map<std::string, Entry, std::less<>> ops;
 };
 
-// What a kernel can only find out while it runs ("embedding_forward: id 49409 …"). The first fault
-// of a stream stays there until the host looks.
+// What a kernel can only find out while it runs ("embedding_forward: row 3: id 49409 …"). The first
+// fault of a stream stays there until the host looks.
 struct KernelFault {
   enum Code : int32_t { none, id_outside, not_a_number };
   int32_t code;
   int32_t row, value, limit;
+  const char* contract;  // of the op, for the host
+};
+// Where an op's kernels note a fault.
+struct FaultSink {
+  KernelFault* at;
+  const char* contract;
 };
 
 class Stream {
@@ -41,6 +48,8 @@ class Stream {
   // In a dry run ops check their operands and return: it finds the memory a computation needs.
   bool dry_run = false;
   OpProfile* profile = nullptr;
+  // LACLIP_SYNC=1: the host waits after each op, so that an error names the op that made it.
+  bool synchronizes_each_op = false;
 
   // Waits until all is done. Error with the first fault that a kernel has met.
   void synchronize();
@@ -52,20 +61,23 @@ class Stream {
 
   // ---- for CUDA implementations
   void* handle() const { return handle_; }  // cudaStream_t
-  KernelFault* fault() const { return reinterpret_cast<KernelFault*>(fault_.data()); }
+  FaultSink fault() const { return {reinterpret_cast<KernelFault*>(fault_.data()), contract_}; }
+  void begin_op(const char* contract) { contract_ = contract; }
 
  private:
   Device device_;
   Scratch scratch_, library_scratch_;
-  void* handle_ = nullptr;
   Buffer fault_;
+  void* handle_ = nullptr;
+  const char* contract_ = "";
 };
 
 // to = from, of one shape and type, each on any device, in the order of the stream. A host tensor is
 // filled after synchronize().
 void copy(Stream& stream, const Tensor& to, const Tensor& from);
 
-// A tensor where the host can read it: itself, or a copy that is there when the constructor returns.
+// A tensor where the host can read it: itself, or a copy that is there when the constructor returns,
+// of what all streams have made of it.
 class HostCopy {
  public:
   explicit HostCopy(const Tensor& from);

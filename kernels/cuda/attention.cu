@@ -47,7 +47,8 @@ struct RunningSoftmax {
 
 template <int kD>
 __global__ void __launch_bounds__(kTileThreads)
-    forward_kernel(bf16* y, float* lse, const bf16* qkv, AttentionGeometry g, KernelFault* fault) {
+    attention_forward_kernel(bf16* y, float* lse, const bf16* qkv, AttentionGeometry g,
+                             FaultSink fault) {
   constexpr int kColumns = kTileRows / 8;
   auto& memory = shared<ForwardShared<kD>>();
   check_offsets(g, fault);
@@ -120,8 +121,8 @@ struct PlainForwardShared {
 
 template <class T, int kSlice>
 __global__ void __launch_bounds__(kPlainThreads)
-    plain_forward_kernel(T* y, float* lse, const T* qkv, AttentionGeometry g, bool packed,
-                         KernelFault* fault) {
+    attention_plain_forward_kernel(T* y, float* lse, const T* qkv, AttentionGeometry g, bool packed,
+                                   FaultSink fault) {
   auto& memory = shared<PlainForwardShared<kSlice>>();
   check_offsets(g, fault);
   const SequenceTile tile = tile_of_block<kPlainRows>(g);
@@ -190,23 +191,24 @@ void attention_forward(Stream& stream, Out y, Out lse, In qkv, In offsets, Atten
   if (g.sequences == 0) return;
   if (fits_tensor_cores(g, y.dtype, y.data, qkv.tensor().data)) {
     dispatch_head_tile(g.D, [&]<int kD>(std::integral_constant<int, kD>) {
-      launch<forward_kernel<kD>>(stream,
-                                 {dim3(unsigned(tiles_at_most(g, kTileRows)), unsigned(g.heads)),
-                                  kTileThreads, sizeof(ForwardShared<kD>)},
-                                 y.as<bf16>(), lse.as<float>(), qkv.as<bf16>(), g, stream.fault());
+      launch<attention_forward_kernel<kD>>(stream,
+                                           {dim3(unsigned(tiles_at_most(g, kTileRows)),
+                                                 unsigned(g.heads)),
+                                            kTileThreads, sizeof(ForwardShared<kD>)},
+                                           y.as<bf16>(), lse.as<float>(), qkv.as<bf16>(), g,
+                                           stream.fault());
     });
     return;
   }
   dispatch_float(y.dtype, [&]<class T>(TypeTag<T>) {
     const bool packed = packs<T>(g.D, qkv.as<T>());
     dispatch_slice(g.D, [&]<int kSlice>(std::integral_constant<int, kSlice>) {
-      launch<plain_forward_kernel<T, kSlice>>(stream,
-                                              {dim3(unsigned(tiles_at_most(g, kPlainRows)),
-                                                    unsigned(g.heads),
-                                                    unsigned(ceil_div(g.D, kSlice))),
-                                               kPlainThreads, sizeof(PlainForwardShared<kSlice>)},
-                                              y.as<T>(), lse.as<float>(), qkv.as<T>(), g, packed,
-                                              stream.fault());
+      launch<attention_plain_forward_kernel<T, kSlice>>(
+          stream,
+          {dim3(unsigned(tiles_at_most(g, kPlainRows)), unsigned(g.heads),
+                unsigned(ceil_div(g.D, kSlice))),
+           kPlainThreads, sizeof(PlainForwardShared<kSlice>)},
+          y.as<T>(), lse.as<float>(), qkv.as<T>(), g, packed, stream.fault());
     });
   });
 }

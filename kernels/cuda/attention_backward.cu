@@ -143,11 +143,12 @@ struct BackwardShared {
 
 template <int kD, Side kOwner>
 __global__ void __launch_bounds__(kTileThreads)
-    backward_kernel(bf16* dqkv, const bf16* dy, const bf16* qkv, const float* lse,
-                    const float* delta, AttentionGeometry g) {
+    attention_backward_kernel(bf16* dqkv, const bf16* dy, const bf16* qkv, const float* lse,
+                              const float* delta, AttentionGeometry g, FaultSink fault) {
   constexpr bool kKept = kD <= 64;  // wider rows would not leave registers for the sums
   constexpr int kStep = kD <= 64 ? 32 : 16, kColumns = kStep / 8;
   auto& memory = shared<BackwardShared<kD>>();
+  check_offsets(g, fault);
   const SequenceTile tile = tile_of_block<kTileRows>(g);
   if (tile.empty()) return;
   const Pass<bf16, kOwner> pass{g, tile, dy, qkv, kTileRows};
@@ -240,9 +241,11 @@ struct PlainBackwardShared {
 
 template <class T, int kSlice, Side kOwner>
 __global__ void __launch_bounds__(kPlainThreads)
-    plain_backward_kernel(T* dqkv, const T* dy, const T* qkv, const float* lse, const float* delta,
-                          AttentionGeometry g, bool packed) {
+    attention_plain_backward_kernel(T* dqkv, const T* dy, const T* qkv, const float* lse,
+                                    const float* delta, AttentionGeometry g, bool packed,
+                                    FaultSink fault) {
   auto& memory = shared<PlainBackwardShared<kSlice>>();
+  check_offsets(g, fault);
   const SequenceTile tile = tile_of_block<kPlainRows>(g);
   if (tile.empty()) return;
   const Pass<T, kOwner> pass{g, tile, dy, qkv, kPlainRows};
@@ -315,11 +318,13 @@ void attention_backward(Stream& stream, Out dqkv, In dy, In qkv, In y, In lse, I
   if (fits_tensor_cores(g, dqkv.dtype, dqkv.data, dy.tensor().data, qkv.tensor().data)) {
     dispatch_head_tile(g.D, [&]<int kD>(std::integral_constant<int, kD>) {
       for_both_sides([&]<Side kOwner>(std::integral_constant<Side, kOwner>, unsigned heads) {
-        launch<backward_kernel<kD, kOwner>>(stream,
-                                            {dim3(unsigned(tiles_at_most(g, kTileRows)), heads),
-                                             kTileThreads, sizeof(BackwardShared<kD>)},
-                                            dqkv.as<bf16>(), dy.as<bf16>(), qkv.as<bf16>(),
-                                            lse.as<float>(), delta, g);
+        launch<attention_backward_kernel<kD, kOwner>>(stream,
+                                                      {dim3(unsigned(tiles_at_most(g, kTileRows)),
+                                                            heads),
+                                                       kTileThreads, sizeof(BackwardShared<kD>)},
+                                                      dqkv.as<bf16>(), dy.as<bf16>(),
+                                                      qkv.as<bf16>(), lse.as<float>(), delta, g,
+                                                      stream.fault());
       });
     });
     return;
@@ -328,11 +333,12 @@ void attention_backward(Stream& stream, Out dqkv, In dy, In qkv, In y, In lse, I
     const bool packed = packs<T>(g.D, qkv.as<T>(), dy.as<T>());
     dispatch_slice(g.D, [&]<int kSlice>(std::integral_constant<int, kSlice>) {
       for_both_sides([&]<Side kOwner>(std::integral_constant<Side, kOwner>, unsigned heads) {
-        launch<plain_backward_kernel<T, kSlice, kOwner>>(
+        launch<attention_plain_backward_kernel<T, kSlice, kOwner>>(
             stream,
             {dim3(unsigned(tiles_at_most(g, kPlainRows)), heads, unsigned(ceil_div(g.D, kSlice))),
              kPlainThreads, sizeof(PlainBackwardShared<kSlice>)},
-            dqkv.as<T>(), dy.as<T>(), qkv.as<T>(), lse.as<float>(), delta, g, packed);
+            dqkv.as<T>(), dy.as<T>(), qkv.as<T>(), lse.as<float>(), delta, g, packed,
+            stream.fault());
       });
     });
   });

@@ -71,7 +71,7 @@ __global__ void __launch_bounds__(kLogitThreads, 2)
 // A warp merges a row: reads 8 bytes per split.
 __global__ void cross_entropy_merge_kernel(float* lse, float* terms, const LogitSum* partial,
                                            const float* hit, const int32_t* target, int64_t N,
-                                           int64_t V, int64_t splits, KernelFault* fault) {
+                                           int64_t V, int64_t splits, FaultSink fault) {
   const int64_t step = grid_stride() / kWarpSize;
   for (int64_t n = grid_index() / kWarpSize; n < N; n += step) {
     const LogitSum sum = warp_merge(partial + n * splits, splits, 1);
@@ -131,7 +131,7 @@ __global__ void __launch_bounds__(kLogitThreads, 2)
 }
 
 __global__ void cross_entropy_check_kernel(const int32_t* target, int64_t N, int64_t V,
-                                           KernelFault* fault) {
+                                           FaultSink fault) {
   for (int64_t n = grid_index(); n < N; n += grid_stride())
     if (target[n] >= V) report(fault, KernelFault::id_outside, n, target[n], V);
 }

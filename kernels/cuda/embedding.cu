@@ -49,9 +49,9 @@ __device__ inline bool inside(int32_t id, int64_t rows) { return id >= 0 && id <
 // Reads one or two table rows and writes y; a thread has W columns of a row. The thread with the first
 // columns reports an id that is not in the table.
 template <int W, class T>
-__global__ void forward_kernel(T* y, const T* tokens, const T* places, const int32_t* ids,
-                               const int32_t* positions, int64_t N, int64_t C, int64_t V, int64_t P,
-                               KernelFault* fault) {
+__global__ void embedding_forward_kernel(T* y, const T* tokens, const T* places, const int32_t* ids,
+                                         const int32_t* positions, int64_t N, int64_t C, int64_t V,
+                                         int64_t P, FaultSink fault) {
   const int64_t units = C / W;
   for (int64_t i = grid_index(); i < N * units; i += grid_stride()) {
     const int64_t n = i / units, column = (i - n * units) * W;
@@ -98,7 +98,7 @@ struct CountShared {
 };
 
 // counts[block, digit]: how often the digit occurs in the block's tile.
-__global__ void count_digits_kernel(uint32_t* counts, SortInput in, int shift, KernelFault* fault) {
+__global__ void count_digits_kernel(uint32_t* counts, SortInput in, int shift, FaultSink fault) {
   auto& s = shared<CountShared>();
   s.count[threadIdx.x] = 0;
   __syncthreads();  // all counts are zero
@@ -348,8 +348,9 @@ void embedding_forward(Stream& stream, Out y, In tokens, In places, In ids, In p
   dispatch_float(y.dtype, [&]<class T>(TypeTag<T>) {
     const T* place = places ? places.as<T>() : nullptr;
     const auto rows = [&]<int W>() {
-      launch<forward_kernel<W, T>>(stream, grid_of(N * C / W), y.as<T>(), tokens.as<T>(), place,
-                                   ids.as<int32_t>(), position, N, C, V, P, stream.fault());
+      launch<embedding_forward_kernel<W, T>>(stream, grid_of(N * C / W), y.as<T>(), tokens.as<T>(),
+                                             place, ids.as<int32_t>(), position, N, C, V, P,
+                                             stream.fault());
     };
     if (packs<T>(C, y.as<T>(), tokens.as<T>(), place))
       rows.template operator()<kPackSize<T>>();

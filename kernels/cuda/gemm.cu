@@ -10,8 +10,8 @@ namespace laclip::cuda {
 namespace {
 
 // to += Σ parts, in order. A thread has four elements; count is not a multiple of 4 at the end only.
-__global__ void add_parts_kernel(float* to, const float* parts, int splits, int64_t part,
-                                 int64_t count, bool wide) {
+__global__ void gemm_add_parts_kernel(float* to, const float* parts, int splits, int64_t part,
+                                      int64_t count, bool wide) {
   for (int64_t at = grid_index() * 4; at < count; at += grid_stride() * 4) {
     Pack<float> sum = load16(parts + at);
     for (int split = 1; split < splits; ++split) {
@@ -119,8 +119,8 @@ void run(const Work& work, GemmTile tile) {
 
 void add_parts(Stream& stream, float* to, const float* parts, int splits, int64_t part,
                int64_t count) {
-  launch<add_parts_kernel>(stream, grid_of(ceil_div(count, 4)), to, parts, splits, part, count,
-                           packs<float>(4, to));
+  launch<gemm_add_parts_kernel>(stream, grid_of(ceil_div(count, 4)), to, parts, splits, part, count,
+                                packs<float>(4, to));
 }
 
 bool tile_is_possible(const Gemm& g, const GemmOperands& operands, GemmTile tile) {

@@ -14,8 +14,7 @@ namespace {
 // key and value once.
 template <class Unit>
 __global__ void append_kernel(Unit* keys, Unit* values, const Unit* qkv, const int32_t* where,
-                              int64_t N, int64_t T, int64_t width, int64_t row,
-                              KernelFault* fault) {
+                              int64_t N, int64_t T, int64_t width, int64_t row, FaultSink fault) {
   for (int64_t i = grid_index(); i < N * width; i += grid_stride()) {
     const int64_t n = i / width, column = i - n * width;
     const int64_t place = where[n];
@@ -134,8 +133,9 @@ struct CacheShape {
 
 template <class T, int kQueries, int kDims, bool kAligned>
 __global__ void __launch_bounds__(kRows* kWarpSize, 1)
-    attention_kernel(T* y, const T* qkv, const T* keys, const T* values, CacheRange prefix,
-                     CacheRange own, CacheShape shape, int64_t bytes_of_block, KernelFault* fault) {
+    cached_attention_kernel(T* y, const T* qkv, const T* keys, const T* values, CacheRange prefix,
+                            CacheRange own, CacheShape shape, int64_t bytes_of_block,
+                            FaultSink fault) {
   const CacheShared<T, kQueries> s(shared_bytes(bytes_of_block), shape.D);
   const int D = shape.D, lane = lane_of_thread();
   const int chunks = (shape.queries + kQueries - 1) / kQueries;  // of a key head's queries
@@ -212,11 +212,13 @@ void launch_attention(Stream& stream, T* y, const T* qkv, const T* keys, const T
                        unsigned(shape.key_heads * ceil_div(shape.queries, kQueries))),
                   dim3(kRows * kWarpSize), bytes};
   if (packs<T>(shape.D, keys))
-    launch<attention_kernel<T, kQueries, kDims, true>>(stream, grid, y, qkv, keys, values, prefix,
-                                                       own, shape, bytes, stream.fault());
+    launch<cached_attention_kernel<T, kQueries, kDims, true>>(stream, grid, y, qkv, keys, values,
+                                                              prefix, own, shape, bytes,
+                                                              stream.fault());
   else
-    launch<attention_kernel<T, kQueries, kDims, false>>(stream, grid, y, qkv, keys, values, prefix,
-                                                        own, shape, bytes, stream.fault());
+    launch<cached_attention_kernel<T, kQueries, kDims, false>>(stream, grid, y, qkv, keys, values,
+                                                               prefix, own, shape, bytes,
+                                                               stream.fault());
 }
 
 }  // namespace

@@ -22,7 +22,7 @@ __device__ void turn(T& first, T& second, float cosine, float sine) {
 // heads; the table's rows come from the caches.
 template <int W, class T>
 __global__ void rope_kernel(T* qkv, const float* table, const int32_t* positions, RopeShape s,
-                            float direction, KernelFault* fault) {
+                            float direction, FaultSink fault) {
   const int units = s.half / W, row_units = s.rotated * units;
   for (int64_t i = grid_index(); i < s.N * row_units; i += grid_stride()) {
     const int64_t n = i / row_units;

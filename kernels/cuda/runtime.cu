@@ -54,6 +54,20 @@ void cuda_synchronize(void* stream) {
   check_cuda(cudaStreamSynchronize(static_cast<cudaStream_t>(stream)));
 }
 
+void cuda_synchronize_device() { check_cuda(cudaDeviceSynchronize()); }
+
+void cuda_read(void* to, const void* from, int64_t bytes) {
+  cuda_synchronize_device();
+  cuda_copy_to_host(nullptr, to, from, bytes);
+  cuda_synchronize(nullptr);
+}
+
+void cuda_write(void* to, const void* from, int64_t bytes) {
+  cuda_synchronize_device();
+  cuda_copy_to_device(nullptr, to, from, bytes);
+  cuda_synchronize(nullptr);
+}
+
 void cuda_copy_to_device(void* stream, void* to, const void* from, int64_t bytes) {
   // From pageable memory the call returns when the bytes have been taken.
   check_cuda(cudaMemcpyAsync(to, from, size_t(bytes), cudaMemcpyHostToDevice,

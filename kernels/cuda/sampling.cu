@@ -205,7 +205,7 @@ __device__ int draw(Shared& s, const Row& row, uint64_t total, float u, float to
 template <int W>
 __global__ void __launch_bounds__(1024)
     sample_kernel(int32_t* token, float* logprob, const float* logits, const float* u, int V,
-                  bool greedy, float inverse_temperature, float top_p, KernelFault* fault) {
+                  bool greedy, float inverse_temperature, float top_p, FaultSink fault) {
   auto& s = shared<Shared>();
   const int64_t n = blockIdx.x;
   Row row{logits + n * V, V, 0, inverse_temperature, 0, 0};

@@ -16,8 +16,7 @@ __device__ void copy_columns(T* to, const T* from) {
 }
 
 // Whether rows[b] is a row of the array; the thread with the first columns reports one that is not.
-__device__ inline bool row_inside(KernelFault* fault, int64_t b, int64_t row, int64_t N,
-                                  bool first) {
+__device__ inline bool row_inside(FaultSink fault, int64_t b, int64_t row, int64_t N, bool first) {
   if (row >= 0 && row < N) return true;
   if (first) report(fault, KernelFault::id_outside, b, row, N);
   return false;
@@ -26,7 +25,7 @@ __device__ inline bool row_inside(KernelFault* fault, int64_t b, int64_t row, in
 // y[b] = x[rows[b]]: reads and writes B rows.
 template <int W, class T>
 __global__ void gather_kernel(T* y, const T* x, const int32_t* rows, int64_t B, int64_t N,
-                              int64_t C, KernelFault* fault) {
+                              int64_t C, FaultSink fault) {
   const int64_t units = C / W;
   for (int64_t i = grid_index(); i < B * units; i += grid_stride()) {
     const int64_t b = i / units, unit = i - b * units, row = rows[b];
@@ -49,7 +48,7 @@ __global__ void zero_kernel(T* dx, int64_t packs, int64_t count) {
 // dx[rows[b]] = dy[b]: reads and writes B rows, which differ.
 template <int W, class T>
 __global__ void scatter_kernel(T* dx, const T* dy, const int32_t* rows, int64_t B, int64_t N,
-                               int64_t C, KernelFault* fault) {
+                               int64_t C, FaultSink fault) {
   const int64_t units = C / W;
   for (int64_t i = grid_index(); i < B * units; i += grid_stride()) {
     const int64_t b = i / units, unit = i - b * units, row = rows[b];

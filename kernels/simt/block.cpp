@@ -61,8 +61,9 @@ void BlockRunner::fiber_main(void* argument) {
 }
 
 Thread* BlockRunner::take_fresh() {
-  if (at_ >= warp_end_) return nullptr;
-  Thread& thread = threads_[warp_begin_ + lane_order_[at_ - warp_begin_]];
+  while (at_ < kWarp && warp_begin_ + lane_order_[at_] >= threads_.size()) ++at_;
+  if (at_ >= kWarp) return nullptr;
+  Thread& thread = threads_[warp_begin_ + lane_order_[at_]];
   if (thread.state != Thread::State::fresh) return nullptr;
   ++at_;
   return &thread;
@@ -79,16 +80,13 @@ void BlockRunner::resume(Thread& thread) {
 // Runs every lane that can go on; whether one could.
 bool BlockRunner::run_warp(size_t warp) {
   warp_begin_ = warp * kWarp;
-  warp_end_ = std::min(warp_begin_ + kWarp, threads_.size());
   bool progress = false;
-  // Lanes in their order; with fewer than 32 in the last warp, those beyond are not in it.
-  lane_order_.erase(std::remove_if(lane_order_.begin(), lane_order_.end(),
-                                   [&](uint32_t lane) {
-                                     return warp_begin_ + lane >= threads_.size();
-                                   }),
-                    lane_order_.end());
-  for (at_ = warp_begin_; at_ < warp_end_ && !error_;) {
-    Thread& thread = threads_[warp_begin_ + lane_order_[at_ - warp_begin_]];
+  for (at_ = 0; at_ < kWarp && !error_;) {
+    if (warp_begin_ + lane_order_[at_] >= threads_.size()) {  // beyond the block's last thread
+      ++at_;
+      continue;
+    }
+    Thread& thread = threads_[warp_begin_ + lane_order_[at_]];
     if (thread.state == Thread::State::fresh) {
       if (idle_.empty()) {
         fibers_.push_back(std::make_unique<Fiber>(&BlockRunner::fiber_main, this));

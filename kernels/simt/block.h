@@ -85,7 +85,7 @@ class BlockRunner {
   uint3 block_{};
   std::vector<Thread> threads_;
   std::vector<uint32_t> warp_order_, lane_order_;
-  size_t warp_begin_ = 0, warp_end_ = 0, at_ = 0;  // the sweep over a warp's lanes
+  size_t warp_begin_ = 0, at_ = 0;  // the sweep over a warp's lanes, in lane_order_
   Thread* current_ = nullptr;
   std::vector<std::unique_ptr<Fiber>> fibers_;
   std::vector<Fiber*> idle_;

@@ -4,6 +4,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "base/check.h"
@@ -15,7 +16,11 @@ namespace {
 constexpr size_t kRange = size_t(1) << 38;  // addresses cost nothing
 constexpr size_t kPage = 4096;
 
-size_t pages(size_t bytes) { return (bytes + kPage - 1) / kPage * kPage; }
+constexpr size_t kAlignment = 256;  // of cudaMalloc
+
+// A multiple of pages that holds the bytes; at least one.
+size_t pages(size_t bytes) { return std::max<size_t>(1, (bytes + kPage - 1) / kPage) * kPage; }
+size_t first_page(size_t offset) { return offset / kPage * kPage; }
 
 struct sigaction previous;
 
@@ -53,19 +58,20 @@ void DeviceMemory::on_fault(int, void* info, void*) {
 
 void* DeviceMemory::allocate(size_t bytes) {
   const std::lock_guard lock(mutex_);
-  // The first gap that takes it and a page nobody can touch.
+  // The first gap that takes it and a page nobody can touch; it ends before that page.
   const size_t need = pages(bytes) + kPage;
   size_t at = 0;
   for (const auto& [offset, size] : allocations_) {
-    if (offset - at >= need) break;
-    at = offset + pages(size) + kPage;
+    if (first_page(offset) - at >= need) break;
+    at = first_page(offset) + pages(size) + kPage;
   }
   if (at + need > kRange) return nullptr;
   if (::mprotect(base_ + at, pages(bytes), PROT_READ | PROT_WRITE) != 0) return nullptr;
   std::memset(base_ + at, 0xcd, pages(bytes));
-  allocations_[at] = bytes;
+  const size_t offset = at + pages(bytes) - (bytes + kAlignment - 1) / kAlignment * kAlignment;
+  allocations_[offset] = bytes;
   if (guard_ && accesses_ == 0) ::mprotect(base_ + at, pages(bytes), PROT_NONE);
-  return base_ + at;
+  return base_ + offset;
 }
 
 void DeviceMemory::free(void* memory) {
@@ -74,7 +80,7 @@ void DeviceMemory::free(void* memory) {
   const auto found = allocations_.find(size_t(static_cast<std::byte*>(memory) - base_));
   check(found != allocations_.end(), "cudaFree of an address that is no allocation");
   // New pages in their place: the old ones go back to the system.
-  ::mmap(memory, pages(found->second), PROT_NONE,
+  ::mmap(base_ + first_page(found->first), pages(found->second), PROT_NONE,
          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
   allocations_.erase(found);
 }
@@ -129,7 +135,7 @@ void DeviceMemory::close() {
 
 void DeviceMemory::protect(int protection) const {
   for (const auto& [offset, bytes] : allocations_)
-    ::mprotect(base_ + offset, pages(bytes), protection);
+    ::mprotect(base_ + first_page(offset), pages(bytes), protection);
 }
 
 }  // namespace laclip::simt

@@ -26,7 +26,7 @@ class DeviceMemory {
 
   MemoryImage image() const;
   void restore(const MemoryImage& image);
-  // "byte 12 of the allocation of 400 bytes at 0x…", or "" if nothing differs.
+  // "byte 12 of an allocation of 400 bytes", or "" if nothing differs.
   std::string first_difference(const MemoryImage& image) const;
 
   // While one lives, device memory can be touched: by kernels, copies and fills. Only counts where

@@ -72,7 +72,7 @@ void run_grid(const Kernel& kernel) {
   const auto threads = uint64_t(kernel.block.x) * kernel.block.y * kernel.block.z;
   const auto blocks = uint64_t(kernel.grid.x) * kernel.grid.y * kernel.grid.z;
   try {
-    // What every device since compute capability 8.0 allows.
+    // What an H100 (compute capability 9.0) allows.
     check(threads >= 1 && threads <= 1024, "{} threads in a block; 1 to 1024 are possible",
           threads);
     check(blocks >= 1 && kernel.grid.y <= 65535 && kernel.grid.z <= 65535 &&

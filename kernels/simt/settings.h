@@ -15,8 +15,8 @@ struct Settings {
   // Every launch runs in all orders and on two poisons from the same device memory; a bit that
   // differs afterwards is an Error that names the kernel.
   bool prove = false;
-  // Device memory cannot be touched by host code (a fault names the allocation), and each
-  // allocation ends before a page that nobody can touch. Set it before the first allocation.
+  // Device memory cannot be touched by host code: the fault says so. Set it before the first
+  // allocation.
   bool guard = false;
 };
 

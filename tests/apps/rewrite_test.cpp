@@ -4,6 +4,7 @@
 
 #include "base/json.h"
 #include "tests/apps/tiny_llama.h"
+#include "tests/harness/guard_device_memory.h"
 #include "tests/harness/program.h"
 
 namespace laclip {
@@ -75,6 +76,17 @@ TEST_F(RewriteCommand, OneLineForEachCaptionAndOddOnesAreCounted) {
   EXPECT_EQ(lines[42], std::string(900, 'x'));
   EXPECT_NE(outcome.err.find("1 too_long"), std::string::npos) << outcome.err;
   EXPECT_TRUE(fs::exists(folder_ / "a.manifest.json") && fs::exists(folder_ / "a.config.toml"));
+}
+
+TEST_F(RewriteCommand, TheSameTextsOnBothDevices) {
+  const Arguments few{"--limit", "2", "--max-new-tokens", "6"};
+  for (const char* device : {"cpu", "cuda"}) {
+    Arguments more = few;
+    more.insert(more.end(), {"--device", device});
+    const Outcome outcome = test::run(arguments(device, more));
+    ASSERT_EQ(outcome.code, 0) << outcome.err;
+  }
+  EXPECT_EQ(text("cuda.txt"), text("cpu.txt"));
 }
 
 TEST_F(RewriteCommand, SlotsShardsAndExampleSetsOrderDoNotChangeTheText) {

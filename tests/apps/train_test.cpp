@@ -104,6 +104,42 @@ class TrainCommand : public testing::Test {
   test::TemporaryFolder folder_;
 };
 
+// Losses as numbers.
+std::vector<double> losses_of(const fs::path& metrics) {
+  std::vector<double> list;
+  for (const std::string& line : read_lines(metrics))
+    if (const Json row = Json::parse(line); row["stage"] == "train")
+      list.push_back(row["loss"].get<double>());
+  return list;
+}
+
+// Kernels run on the host here where there is no GPU, so this is small: six steps, a resume after
+// three, an evaluation; the same seed gives the same batches, crops and captions on both devices.
+TEST_F(TrainCommand, TheSameOnBothDevices) {
+  const auto train = [&](const char* device, const char* steps) {
+    const Outcome outcome = test::run(arguments(device, {"--device", device, "--steps", steps,
+                                                         "--resume", "latest", "--warmup", "1"}));
+    ASSERT_EQ(outcome.code, 0) << outcome.err;
+  };
+  for (const char* device : {"cpu", "cuda"}) {
+    train(device, "3");
+    train(device, "6");
+  }
+  const auto cpu = losses_of(folder_ / "logs/cpu/metrics.jsonl"),
+             cuda = losses_of(folder_ / "logs/cuda/metrics.jsonl");
+  ASSERT_EQ(cpu.size(), 6u);
+  ASSERT_EQ(cuda.size(), 6u);
+  for (size_t i = 0; i < 6; ++i) EXPECT_NEAR(cuda[i] / cpu[i], 1, 1e-4) << "step " << i + 1;
+  const auto accuracy = [&](const char* device) {
+    const Outcome outcome = test::run({"evaluate", "--device", device, "--checkpoint",
+                                       path("logs/cuda/checkpoints/latest"), "--tokenizer",
+                                       path("vocab.txt"), "--pairs", path("pairs.jsonl")});
+    EXPECT_EQ(outcome.code, 0) << outcome.err;
+    return Json::parse(outcome.out)["metrics"].dump();
+  };
+  EXPECT_EQ(accuracy("cuda"), accuracy("cpu"));
+}
+
 TEST_F(TrainCommand, LearnsEvaluatesAndLeavesAWholeRunFolder) {
   const Outcome outcome = test::run(
       arguments("run", {"--epochs", "12", "--val-images", path("images"), "--classnames",

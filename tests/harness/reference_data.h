@@ -11,11 +11,15 @@
 
 namespace laclip::test {
 
+// The checkout: $LACLIP_SOURCE_DIR, or the place where the tests were built.
+inline std::filesystem::path source_dir() {
+  const char* given = std::getenv("LACLIP_SOURCE_DIR");
+  return given ? given : LACLIP_SOURCE_DIR;
+}
+
 inline std::filesystem::path reference_data(const std::string& name) {
   const char* root = std::getenv("LACLIP_REFERENCE_DATA");
-  return (root ? std::filesystem::path(root)
-               : std::filesystem::path(LACLIP_SOURCE_DIR) / "../shared/data") /
-         name;
+  return (root ? std::filesystem::path(root) : source_dir() / "../shared/data") / name;
 }
 
 // A fresh folder for the files of one test, removed when the object goes.

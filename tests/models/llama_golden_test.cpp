@@ -12,7 +12,7 @@
 namespace laclip {
 namespace {
 
-const fs::path kGolden = fs::path(LACLIP_SOURCE_DIR) / "tests/golden";
+const fs::path kGolden = test::source_dir() / "tests/golden";
 
 class LlamaGolden : public testing::TestWithParam<std::tuple<const char*, Device>> {};
 

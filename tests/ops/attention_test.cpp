@@ -80,13 +80,24 @@ TEST(Attention, LargeScoresDoNotOverflow) {
 }
 
 TEST(Attention, BrokenOffsetsAreNamed) {
-  Guarded qkv({4, 24}, DType::f32), y({4, 8}, DType::f32), lse({4, 1}, DType::f32);
-  Stream stream;
-  for (std::vector<int32_t> offsets : {std::vector<int32_t>{0, 3}, {0, 3, 2}, {1, 4}}) {
-    EXPECT_THROW(attention_forward(stream, y.tensor, lse.tensor, qkv.tensor,
-                                   tensor_of(offsets.data(), {int64_t(offsets.size())}), {1, 1}),
-                 Error);
-  }
+  for (Device device : devices_of(attention_forward))
+    for (DType type : {DType::f32, DType::bf16})
+      for (const Doubles& broken : {Doubles{0, 3}, {0, 3, 2}, {1, 4}, {0, -70, 4}, {0, 900, 4}}) {
+        Guarded qkv({4, 24}, type, device), y({4, 8}, type, device), dqkv({4, 24}, type, device),
+            lse({4, 1}, DType::f32, device), offsets({int64_t(broken.size())}, DType::i32, device);
+        offsets.store(broken);
+        lse.store({0, 0, 0, 0});
+        Stream stream(device);
+        EXPECT_THROW((attention_forward(stream, y.tensor, lse.tensor, qkv.tensor, offsets.tensor,
+                                        {1, 1}),
+                      stream.synchronize()),
+                     Error);
+        EXPECT_THROW((attention_backward(stream, dqkv.tensor, y.tensor, qkv.tensor, y.tensor,
+                                         lse.tensor, offsets.tensor, {1, 1}),
+                      stream.synchronize()),
+                     Error);
+        EXPECT_TRUE(y.guards_intact() && dqkv.guards_intact() && lse.guards_intact());
+      }
 }
 
 }  // namespace

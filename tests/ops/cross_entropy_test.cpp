@@ -104,7 +104,7 @@ TEST(CrossEntropy, ATargetOutsideTheVocabularyIsNamed) {
     const auto expected = [&](const char* op) {
       return device == Device::cpu
                  ? fmt::format("{}: target 4 of row 1 is outside the vocabulary of 4", op)
-                 : "row 1: id 4 is outside the table of 4";
+                 : fmt::format("{}: row 1: id 4 is outside the table of 4", op);
     };
     EXPECT_EQ(message_of([&] {
                 cross_entropy_forward(stream, loss.tensor, lse.tensor, x.tensor, w.tensor,

@@ -32,6 +32,25 @@ TEST(Machine, NumbersThreadsInThreeDimensions) {
   settings().order = Order::forward;
 }
 
+__global__ void sum_of_the_block(int* out) {
+  auto* room = static_cast<int*>(shared_memory(48 * sizeof(int), Place::current()));
+  room[threadIdx.x] = int(threadIdx.x);
+  __syncthreads();  // all numbers are there
+  int sum = 0;
+  for (int i = 0; i < 48; ++i) sum += room[i];
+  out[threadIdx.x] = sum;
+}
+
+TEST(Machine, LastWarpsThatAreNotFull) {
+  for (Order order : {Order::forward, Order::reversed, Order::shuffled}) {
+    settings().order = order;
+    DeviceArray<int> out(std::vector<int>(48));
+    run<sum_of_the_block>({1, 48, 192}, out.get());
+    EXPECT_EQ(out.values(), std::vector<int>(48, 1128));
+  }
+  settings().order = Order::forward;
+}
+
 __global__ void shuffles(int* out) {
   const int lane = int(threadIdx.x);
   int* to = out + lane * 6;

@@ -71,13 +71,14 @@ __device__ SequenceTile tile_of_block(const AttentionGeometry& g) {
     end = min(begin + step, end);
   }
   const int64_t first = g.offsets[begin], behind = g.offsets[begin + 1];
-  if (first < 0 || behind > g.rows) return {0, 0, 0};  // reported by check_offsets
   const int64_t number = wanted - (first / kTile + begin);
+  // Offsets that check_offsets reports must lead nowhere.
+  if (first < 0 || behind > g.rows || number < 0) return {0, 0, 0};
   return {first, int(behind - first), int(number * kTile)};
 }
 
 // Offsets must rise from 0 to N: each of the blocks (x, 0) looks at some.
-__device__ inline void check_offsets(const AttentionGeometry& g, KernelFault* fault) {
+__device__ inline void check_offsets(const AttentionGeometry& g, FaultSink fault) {
   const int64_t s = grid_index();
   if (blockIdx.y != 0 || blockIdx.z != 0 || s >= g.sequences) return;
   const int32_t from = s == 0 ? 0 : g.offsets[s], to = g.offsets[s + 1];

@@ -14,4 +14,10 @@ inline void check_cuda(cudaError_t error,
         cudaGetErrorString(error));
 }
 
+// A launch that failed; the function that launches has the kernel among its template arguments.
+inline void check_launch(cudaError_t error, const char* function, int64_t shared_bytes) {
+  check(error == cudaSuccess, "CUDA: {} (a launch with {} bytes of shared memory: {})",
+        cudaGetErrorString(error), shared_bytes, function);
+}
+
 }  // namespace laclip::cuda

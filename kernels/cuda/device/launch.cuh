@@ -1,6 +1,7 @@
 // launch<kernel>(stream, {grid, block, shared_bytes}, arguments...) and what a kernel has of it.
 #pragma once
 
+#include <atomic>
 #include <type_traits>
 
 #include "kernels/core/stream.h"
@@ -33,15 +34,16 @@ template <auto Kernel, class... P>
 void launch_as(void (*kernel)(P...), Stream& stream, Grid grid,
                std::type_identity_t<P>... arguments) {
 #ifdef __CUDACC__
-  static int64_t granted = 48 << 10;  // more shared memory must be asked for, once
+  static std::atomic<int64_t> granted = 48 << 10;  // more shared memory must be asked for, once
   if (grid.shared_bytes > granted) {
-    check_cuda(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                                    int(grid.shared_bytes)));
+    check_launch(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                      int(grid.shared_bytes)),
+                 __PRETTY_FUNCTION__, grid.shared_bytes);
     granted = grid.shared_bytes;
   }
   kernel<<<grid.blocks, grid.threads, size_t(grid.shared_bytes),
            static_cast<cudaStream_t>(stream.handle())>>>(arguments...);
-  check_cuda(cudaGetLastError());
+  check_launch(cudaGetLastError(), __PRETTY_FUNCTION__, grid.shared_bytes);
 #else
   static_cast<void>(stream);
   simt::launch<Kernel>(kernel, grid.blocks, grid.threads, size_t(grid.shared_bytes), arguments...);
@@ -77,13 +79,14 @@ Shared& shared(simt::Place place = simt::Place::current()) {
 #endif
 
 // Notes the first fault of a stream (kernels/core/stream.h).
-__device__ inline void report(KernelFault* fault, KernelFault::Code code, int64_t row,
+__device__ inline void report(FaultSink fault, KernelFault::Code code, int64_t row,
                               int64_t value = 0, int64_t limit = 0) {
-  if (atomicCAS(&fault->code, int32_t(KernelFault::none), int32_t(code)) != KernelFault::none)
+  if (atomicCAS(&fault.at->code, int32_t(KernelFault::none), int32_t(code)) != KernelFault::none)
     return;
-  fault->row = int32_t(row);
-  fault->value = int32_t(value);
-  fault->limit = int32_t(limit);
+  fault.at->row = int32_t(row);
+  fault.at->value = int32_t(value);
+  fault.at->limit = int32_t(limit);
+  fault.at->contract = fault.contract;
 }
 
 }  // namespace laclip::cuda

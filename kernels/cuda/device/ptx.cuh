@@ -1,6 +1,6 @@
 // The instructions that CUDA C++ has no word for: tensor cores, matrix loads, asynchronous copies.
-// All PTX is here; each has its twin for the host in kernels/simt/tensor_core.h, which also says how
-// the fragments of a matrix lie in the registers of a warp.
+// All PTX of kernels is here, with its twins for the host; kernels/simt/tensor_core.h says how the
+// fragments of a matrix lie in the registers of a warp.
 #pragma once
 
 #include <cstdint>
