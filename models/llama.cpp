@@ -144,7 +144,7 @@ void Llama::forward(Step& step, const LlamaRows& rows, const KvPool& pool, Out l
   const Tensor last = step.tensor({R, C}), normed = step.tensor({R, C});
   gather_rows_forward(step.stream, last, x, at.wanted);
   rmsnorm_forward(step.stream, normed, none, last, final_norm_.gamma->value, final_norm_.eps);
-  linear_forward(step.stream, logits, normed, head_->value, none);
+  linear_forward(step.stream, logits, normed, head_->value, none, none);
 }
 
 // A block on rows that see cached keys and values; x is changed in place.
@@ -155,7 +155,7 @@ void Llama::infer_block(Step& step, const RotaryBlock& block, Tensor x, const Ro
   const int64_t N = x[0];
   const auto& [qkv_matrix, o, heads, key_heads] = block.attention;
 
-  const Tensor normed = step.tensor(x.shape), change = step.tensor(x.shape);
+  const Tensor normed = step.tensor(x.shape);
   rmsnorm_forward(stream, normed, none, x, block.norm_1.gamma->value, block.norm_1.eps);
   const Tensor qkv = step.tensor({N, config_.qkv_width()});
   qkv_matrix.forward(step, normed, qkv);
@@ -164,12 +164,10 @@ void Llama::infer_block(Step& step, const RotaryBlock& block, Tensor x, const Ro
   const Tensor attended = step.tensor({N, config_.heads * config_.head_size});
   cached_attention_forward(stream, attended, qkv, keys, values, rows.prefix_begin,
                            rows.prefix_count, rows.own_begin, rows.own_count, heads, key_heads);
-  o.forward(step, attended, change);
-  add(stream, x, x, change);
+  o.forward(step, attended, x, x);
 
   rmsnorm_forward(stream, normed, none, x, block.norm_2.gamma->value, block.norm_2.eps);
-  block.mlp.forward(step, normed, change);
-  add(stream, x, x, change);
+  block.mlp.forward(step, normed, x, x);
 }
 
 int64_t Llama::plan(int64_t rows, int64_t wanted) const {

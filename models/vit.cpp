@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "kernels/ops/elementwise.h"
 #include "kernels/ops/patch_embed.h"
 #include "kernels/ops/token_ops.h"
 

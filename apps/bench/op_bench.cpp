@@ -134,7 +134,7 @@ void OpBench::ceilings() {
 
 double OpBench::product(int64_t n, DType type) {
   const Tensor x = tensor({n, n}, type), w = tensor({n, n}, type), y = tensor({n, n}, type);
-  const double seconds = seconds_of([&] { linear_forward(stream_, y, x, w, none); });
+  const double seconds = seconds_of([&] { linear_forward(stream_, y, x, w, none, none); });
   clear();
   return 2 * std::pow(double(n), 3) / seconds / 1e9;
 }
@@ -178,13 +178,32 @@ void OpBench::products(int64_t C, int64_t F) {
                  b = tensor({outputs}, DType::bf16), dw = tensor({outputs, inputs}),
                  db = tensor({outputs});
     report("linear_forward", shape, DType::bf16, bytes, flops,
-           [&] { linear_forward(stream_, y, x, w, b); });
+           [&] { linear_forward(stream_, y, x, w, b, none); });
     report("linear_backward_input", shape, DType::bf16, bytes, flops,
            [&] { linear_backward_input(stream_, x, y, w); });
     report("linear_backward_weight", shape, DType::bf16, bytes + 6 * i * o, flops,
            [&] { linear_backward_weight(stream_, dw, db, y, x); });
     clear();
   }
+  epilogues(N, C, F);
+}
+
+// The products of an MLP with their activation, and the residual connection behind it.
+void OpBench::epilogues(int64_t N, int64_t C, int64_t F) {
+  const std::string shape = fmt::format("{} x {} <-> {}", N, C, F);
+  const double n = double(N), c = double(C), f = double(F);
+  const double flops = 2 * n * c * f, operands = 2 * (n * c + n * f + c * f);
+  const Tensor x = tensor({N, C}, DType::bf16), y = tensor({N, C}, DType::bf16),
+               u = tensor({N, F}, DType::bf16), h = tensor({N, F}, DType::bf16),
+               widen = tensor({F, C}, DType::bf16, 0.02f),
+               narrow = tensor({C, F}, DType::bf16, 0.02f), b = tensor({F}, DType::bf16);
+  report("linear_activation_forward", shape, DType::bf16, operands + 2 * n * f, flops,
+         [&] { linear_activation_forward(stream_, h, u, x, widen, b, Activation::gelu); });
+  report("linear_activation_backward", shape, DType::bf16, operands + 2 * n * f, flops,
+         [&] { linear_activation_backward(stream_, h, y, narrow, u, Activation::gelu); });
+  report("linear_forward with skip", shape, DType::bf16, operands + 2 * n * c, flops,
+         [&] { linear_forward(stream_, y, h, narrow, none, x); });
+  clear();
 }
 
 void OpBench::attention(int64_t T, bool causal) {

@@ -56,7 +56,8 @@ Json Evaluator::classify(const EvaluationSets& sets) {
     const auto count = int64_t(which.size());
     std::vector<float> scores(size_t(count * C));
     linear_forward(stream, tensor_of(scores.data(), {count, C}),
-                   tensor_of(features.data(), {count, E}), tensor_of(weights.data(), {C, E}), none);
+                   tensor_of(features.data(), {count, E}), tensor_of(weights.data(), {C, E}), none,
+                   none);
     for (int64_t i = 0; i < count; ++i)
       counter.add(std::span(scores).subspan(size_t(i * C), size_t(C)), labels[which[size_t(i)]]);
   });

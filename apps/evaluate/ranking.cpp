@@ -23,7 +23,7 @@ void for_each_query(std::span<const float> queries, std::span<const float> keys,
   for (int64_t begin = 0; begin < count; begin += kBlock) {
     const int64_t rows = std::min(kBlock, count - begin);
     linear_forward(stream, tensor_of(scores.data(), {rows, candidates}),
-                   tensor_of(queries.data() + begin * embed, {rows, embed}), key_rows, none);
+                   tensor_of(queries.data() + begin * embed, {rows, embed}), key_rows, none, none);
     for (int64_t i = 0; i < rows; ++i)
       body(begin + i,
            std::span<const float>(scores).subspan(size_t(i * candidates), size_t(candidates)));

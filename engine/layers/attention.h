@@ -1,4 +1,4 @@
-// Multi-head self-attention over packed sequences: y = W_o attention(W_qkv x), with a layer norm
+// Multi-head self-attention over packed sequences: out = W_o attention(W_qkv x) + skip, with a layer norm
 // over each query and key head where the model has one (qk_norm).
 #pragma once
 
@@ -26,7 +26,7 @@ struct Attention {
     Tensor lse{}, y{};  // [N H] [N C]
     Tensor offsets{};   // [B+1]
   };
-  Saved forward(Step& step, Tensor x, Tensor offsets, Out out) const {
+  Saved forward(Step& step, Tensor x, Tensor offsets, Out out, In skip) const {
     const int64_t N = x[0];
     Saved s{.x = x, .qkv = step.tensor({N, qkv.outputs()}), .offsets = offsets};
     qkv.forward(step, x, s.qkv);
@@ -41,7 +41,7 @@ struct Attention {
     s.lse = step.statistics({N, heads});
     s.y = step.tensor(x.shape);
     attention_forward(step.stream, s.y, s.lse, s.normed, offsets, options());
-    proj.forward(step, s.y, out);
+    proj.forward(step, s.y, out, skip);
     return s;
   }
   void backward(Step& step, const Saved& s, In dout, Out dx) const {

@@ -1,4 +1,4 @@
-// y = W_down (silu(W_gate x) · W_up x), LLaMA's SwiGLU; gate and up are one matrix.
+// y = W_down (silu(W_gate x) · W_up x) + skip, LLaMA's SwiGLU; gate and up are one matrix.
 #pragma once
 
 #include "engine/layers/linear.h"
@@ -13,11 +13,11 @@ struct GatedMlp {
   struct Saved {
     Tensor x, gate_up, h;  // [N C] [N 2F] [N F]
   };
-  Saved forward(Step& step, Tensor x, Out y) const {
+  Saved forward(Step& step, Tensor x, Out y, In skip) const {
     const Saved s{x, step.tensor({x[0], 2 * width()}), step.tensor({x[0], width()})};
     gate_up.forward(step, x, s.gate_up);
     swiglu_forward(step.stream, s.h, s.gate_up);
-    down.forward(step, s.h, y);
+    down.forward(step, s.h, y, skip);
     return s;
   }
   void backward(Step& step, const Saved& s, In dy, Out dx) const {

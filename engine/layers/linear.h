@@ -12,16 +12,28 @@ struct Linear {  // w[O C], b[O] or none
   const Parameter* b = nullptr;
 
   int64_t outputs() const { return w->shape[0]; }
-  void forward(Step& step, In x, Out y) const {
-    linear_forward(step.stream, y, x, weight(w->value), b ? In(b->value) : In(none));
+  // y = linear(x) + skip, what goes around the block; y may be skip
+  void forward(Step& step, In x, Out y, In skip = none) const {
+    linear_forward(step.stream, y, x, weight(w->value), bias(), skip);
   }
   void backward(Step& step, In dy, In x, Out dx) const {
     linear_backward_weight(step.stream, weight(w->gradient), b ? Acc(b->gradient) : Acc(none), dy,
                            x);
     if (dx) linear_backward_input(step.stream, dx, dy, weight(w->value));
   }
+  // h = act(u), u = linear(x); u may be none
+  void forward_activation(Step& step, In x, Out h, Out u, Activation kind) const {
+    linear_activation_forward(step.stream, h, u, x, weight(w->value), bias(), kind);
+  }
+  // du = through this map and the activation that made x = act(u)
+  void backward_activation(Step& step, In dy, In x, Out du, In u, Activation kind) const {
+    linear_backward_weight(step.stream, weight(w->gradient), b ? Acc(b->gradient) : Acc(none), dy,
+                           x);
+    linear_activation_backward(step.stream, du, dy, weight(w->value), u, kind);
+  }
 
  private:
+  In bias() const { return b ? In(b->value) : In(none); }
   // A convolution over whole patches is stored [O I p p]; as a matrix it is [O I·p·p].
   static Tensor weight(const Tensor& t) { return t.view({t[0], t.elements() / t[0]}); }
 };

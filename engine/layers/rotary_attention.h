@@ -1,5 +1,5 @@
 // Causal self-attention over packed sequences with rotary positions and grouped heads (LLaMA):
-// y = W_o attention(rope(W_qkv x)).
+// out = W_o attention(rope(W_qkv x)) + skip.
 #pragma once
 
 #include "engine/layers/linear.h"
@@ -22,7 +22,7 @@ struct RotaryAttention {
     Tensor lse{}, y{};  // [N H] [N H·D]
     RotarySequences at{};
   };
-  Saved forward(Step& step, Tensor x, const RotarySequences& at, Out out) const {
+  Saved forward(Step& step, Tensor x, const RotarySequences& at, Out out, In skip) const {
     const int64_t N = x[0], width = heads * at.table[1];
     const Saved s{.x = x,
                   .qkv = step.tensor({N, qkv.outputs()}),
@@ -32,7 +32,7 @@ struct RotaryAttention {
     qkv.forward(step, x, s.qkv);
     rope_forward(step.stream, s.qkv, at.table, at.positions, {heads, key_heads});
     attention_forward(step.stream, s.y, s.lse, s.qkv, at.offsets, options());
-    o.forward(step, s.y, out);
+    o.forward(step, s.y, out, skip);
     return s;
   }
   void backward(Step& step, const Saved& s, In dout, Out dx) const {

@@ -6,7 +6,6 @@
 #include "engine/layers/gated_mlp.h"
 #include "engine/layers/rms_norm.h"
 #include "engine/layers/rotary_attention.h"
-#include "kernels/ops/elementwise.h"
 
 namespace laclip {
 
@@ -25,11 +24,9 @@ struct RotaryBlock {
     Saved s{.x = x, .mid = step.tensor(x.shape)};
     const Tensor h1 = step.tensor(x.shape), h2 = step.tensor(x.shape);
     s.norm_1 = norm_1.forward(step, x, h1);
-    s.attention = attention.forward(step, h1, at, y);
-    add(step.stream, s.mid, x, y);
+    s.attention = attention.forward(step, h1, at, s.mid, x);
     s.norm_2 = norm_2.forward(step, s.mid, h2);
-    s.mlp = mlp.forward(step, h2, y);
-    add(step.stream, y, s.mid, y);
+    s.mlp = mlp.forward(step, h2, y, s.mid);
     return s;
   }
   void backward(Step& step, const Saved& s, In dy, Out dx) const {

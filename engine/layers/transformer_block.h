@@ -9,7 +9,6 @@
 #include "engine/layers/attention.h"
 #include "engine/layers/mlp.h"
 #include "engine/layers/norm.h"
-#include "kernels/ops/elementwise.h"
 
 namespace laclip {
 
@@ -28,11 +27,9 @@ struct TransformerBlock {
     Saved s{.x = x, .mid = step.tensor(x.shape)};
     const Tensor h1 = step.tensor(x.shape), h2 = step.tensor(x.shape);
     s.ln_1 = ln_1.forward(step, x, h1);
-    s.attention = attention.forward(step, h1, offsets, y);
-    add(step.stream, s.mid, x, y);
+    s.attention = attention.forward(step, h1, offsets, s.mid, x);
     s.ln_2 = ln_2.forward(step, s.mid, h2);
-    s.mlp = mlp.forward(step, h2, y);
-    add(step.stream, y, s.mid, y);
+    s.mlp = mlp.forward(step, h2, y, s.mid);
     return s;
   }
   void backward(Step& step, const Saved& s, In dy, Out dx) const {

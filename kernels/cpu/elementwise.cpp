@@ -5,16 +5,6 @@
 
 namespace laclip::cpu {
 
-void add(Stream&, Out y, In a, In b) {
-  const int64_t count = y.elements();
-  dispatch_float(y.dtype, [&]<class T>(TypeTag<T>) {
-    T* out = y.as<T>();
-    const T *left = a.as<T>(), *right = b.as<T>();
-#pragma omp parallel for simd schedule(static)
-    for (int64_t i = 0; i < count; ++i) store(out[i], float(left[i]) + float(right[i]));
-  });
-}
-
 void convert(Stream&, Out y, In x) {
   const int64_t count = y.elements();
   dispatch_float(y.dtype, [&]<class To>(TypeTag<To>) {

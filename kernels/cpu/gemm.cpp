@@ -78,6 +78,7 @@ Plan& plan_of(const Gemm& g) {
 }
 
 void scale_rows(const Gemm& g, void* c, const void* bias) {  // K = 0: c = bias, or 0, or c
+  check(!g.accumulate || !bias, "gemm: a sum over nothing with a bias is not added to c");
   if (g.accumulate) return;
   const auto row = size_t(g.n * size_of(g.c_type));
   for (int64_t i = 0; i < g.m; ++i) {

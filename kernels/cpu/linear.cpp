@@ -1,5 +1,7 @@
 #include "kernels/ops/linear.h"
 
+#include <cstring>
+
 #include "kernels/cpu/gemm.h"
 
 namespace laclip::cpu {
@@ -27,8 +29,12 @@ void add_column_sums(Acc db, In dy) {
 
 }  // namespace
 
-void linear_forward(Stream& stream, Out y, In x, In w, In b) {
-  const Gemm shape{x[0], w[0], x[1], plain, transposed, x.dtype, y.dtype, bool(b)};
+void linear_forward(Stream& stream, Out y, In x, In w, In b, In skip) {
+  check(!skip || y.dtype == x.dtype, "linear_forward: with skip, y is {} and not {}",
+        name_of(x.dtype), name_of(y.dtype));
+  if (skip && skip.tensor().data != y.data)
+    std::memcpy(y.data, skip.tensor().data, size_t(y.bytes()));
+  const Gemm shape{x[0], w[0], x[1], plain, transposed, x.dtype, y.dtype, bool(b), bool(skip)};
   gemm(stream, shape, y.data, x.tensor().data, w.tensor().data, b.tensor().data);
 }
 void linear_backward_input(Stream& stream, Out dx, In dy, In w) {
@@ -39,6 +45,16 @@ void linear_backward_weight(Stream& stream, Acc dw, Acc db, In dy, In x) {
   const Gemm shape{dy[1], x[1], x[0], transposed, plain, x.dtype, DType::f32, false, true};
   gemm(stream, shape, dw.data, dy.tensor().data, x.tensor().data);
   if (db) add_column_sums(db, dy);
+}
+
+void linear_activation_forward(Stream& stream, Out h, Out u, In x, In w, In b, Activation kind) {
+  const Tensor& sum = u ? u : h;
+  linear_forward(stream, sum, x, w, b, none);
+  activation_forward(stream, h, sum, kind);
+}
+void linear_activation_backward(Stream& stream, Out du, In dy, In w, In u, Activation kind) {
+  linear_backward_input(stream, du, dy, w);
+  activation_backward(stream, du, du, u, kind);
 }
 
 void project_forward(Stream& stream, Out y, In x, In w) {

@@ -6,20 +6,6 @@
 namespace laclip::cuda {
 namespace {
 
-// A thread takes a pack of 16 bytes; what is left over at the end goes one by one.
-template <class T>
-__global__ void add_kernel(T* y, const T* a, const T* b, int64_t packs, int64_t count) {
-  for (int64_t i = grid_index(); i < packs; i += grid_stride()) {
-    const int64_t at = i * kPackSize<T>;
-    const Pack<T> pa = load16(a + at), pb = load16(b + at);
-    Pack<T> sum;
-    for (int k = 0; k < kPackSize<T>; ++k) store(sum[k], float(pa[k]) + float(pb[k]));
-    store16(y + at, sum);
-  }
-  for (int64_t i = packs * kPackSize<T> + grid_index(); i < count; i += grid_stride())
-    store(y[i], float(a[i]) + float(b[i]));
-}
-
 template <class To, class From>
 __global__ void convert_kernel(To* y, const From* x, int64_t count) {
   for (int64_t i = grid_index(); i < count; i += grid_stride()) store(y[i], float(x[i]));
@@ -43,17 +29,6 @@ __global__ void clamp_kernel(float* y, Bounds bounds, int64_t count) {
 }
 
 }  // namespace
-
-void add(Stream& stream, Out y, In a, In b) {
-  const int64_t count = y.elements();
-  dispatch_float(y.dtype, [&]<class T>(TypeTag<T>) {
-    T* to = y.as<T>();
-    const bool aligned = packs<T>(kPackSize<T>, to, a.as<T>(), b.as<T>());
-    const int64_t whole = aligned ? count / kPackSize<T> : 0;
-    launch<add_kernel<T>>(stream, grid_of(aligned ? ceil_div(count, kPackSize<T>) : count), to,
-                          a.as<T>(), b.as<T>(), whole, count);
-  });
-}
 
 void convert(Stream& stream, Out y, In x) {
   dispatch_float(y.dtype, [&]<class To>(TypeTag<To>) {

@@ -51,16 +51,21 @@ struct TileShape {
 constexpr TileShape kTileShapes[] = {{GemmTile::large, 128, 128, 1.0},
                                      {GemmTile::small, 64, 64, 0.7}};
 
-// Calls body<Layout a, Layout b>().
+// Calls body<Layout a, Layout b, Epilogue>().
 template <class Body>
-void dispatch_layouts(const Gemm& g, Body&& body) {
+void dispatch_kind(const Gemm& g, Body&& body) {
   constexpr auto plain = Layout::plain, transposed = Layout::transposed;
+  constexpr auto sum = Epilogue::sum;
+  if (g.epilogue == Epilogue::activation)
+    return body.template operator()<plain, transposed, Epilogue::activation>();
+  if (g.epilogue == Epilogue::slope)
+    return body.template operator()<plain, plain, Epilogue::slope>();
   if (g.a == plain)
-    g.b == plain ? body.template operator()<plain, plain>()
-                 : body.template operator()<plain, transposed>();
+    g.b == plain ? body.template operator()<plain, plain, sum>()
+                 : body.template operator()<plain, transposed, sum>();
   else
-    g.b == plain ? body.template operator()<transposed, plain>()
-                 : body.template operator()<transposed, transposed>();
+    g.b == plain ? body.template operator()<transposed, plain, sum>()
+                 : body.template operator()<transposed, transposed, sum>();
 }
 
 struct Work {  // of one launch
@@ -76,16 +81,16 @@ struct Work {  // of one launch
     return {unsigned(ceil_div(shape.m, Tile::kM) * ceil_div(shape.n, Tile::kN)),
             unsigned(ceil_div(std::max<int64_t>(shape.k, 1), depth_per_part))};
   }
-  template <class Tile, Layout kA, Layout kB, bool kRowSums>
+  template <class Tile, Layout kA, Layout kB, Epilogue kEpilogue, bool kRowSums>
   void run_f32() const {
-    launch<gemm_f32_kernel<Tile, kA, kB, kRowSums>>(
+    launch<gemm_f32_kernel<Tile, kA, kB, kEpilogue, kRowSums>>(
         stream, Grid{blocks<Tile>(), Tile::kThreads, int64_t(sizeof(FmaShared<Tile, kA, kB>))}, out,
         static_cast<const float*>(operands.a), static_cast<const float*>(operands.b), shape.k,
         depth_per_part, aligned);
   }
-  template <class Tile, Layout kA, Layout kB, bool kAligned, bool kRowSums>
+  template <class Tile, Layout kA, Layout kB, Epilogue kEpilogue, bool kAligned, bool kRowSums>
   void run_bf16() const {
-    launch<gemm_bf16_kernel<Tile, kA, kB, kAligned, kRowSums>>(
+    launch<gemm_bf16_kernel<Tile, kA, kB, kEpilogue, kAligned, kRowSums>>(
         stream, Grid{blocks<Tile>(), Tile::kThreads, int64_t(sizeof(TensorShared<Tile, kA, kB>))},
         out, static_cast<const bf16*>(operands.a), static_cast<const bf16*>(operands.b), shape.k,
         depth_per_part);
@@ -94,17 +99,17 @@ struct Work {  // of one launch
 
 void run(const Work& work, GemmTile tile) {
   const bool row_sums = work.operands.row_sums != nullptr;
-  dispatch_layouts(work.shape, [&]<Layout kA, Layout kB>() {
+  dispatch_kind(work.shape, [&]<Layout kA, Layout kB, Epilogue kEpilogue>() {
     constexpr bool kSummable = kA == Layout::transposed && kB == Layout::plain;
     const auto with_tile = [&]<class Tile, bool kAligned>() {
       if constexpr (kSummable)
-        if (row_sums) return work.run_bf16<Tile, kA, kB, kAligned, true>();
-      work.run_bf16<Tile, kA, kB, kAligned, false>();
+        if (row_sums) return work.run_bf16<Tile, kA, kB, kEpilogue, kAligned, true>();
+      work.run_bf16<Tile, kA, kB, kEpilogue, kAligned, false>();
     };
     const auto with_fma_tile = [&]<class Tile>() {
       if constexpr (kSummable)
-        if (row_sums) return work.run_f32<Tile, kA, kB, true>();
-      work.run_f32<Tile, kA, kB, false>();
+        if (row_sums) return work.run_f32<Tile, kA, kB, kEpilogue, true>();
+      work.run_f32<Tile, kA, kB, kEpilogue, false>();
     };
     if (work.shape.type == DType::f32)
       return tile == GemmTile::large ? with_fma_tile.template operator()<FmaTileLarge>()
@@ -167,21 +172,40 @@ void gemm_as(Stream& stream, const Gemm& g, const GemmOperands& operands, GemmPl
   check(!operands.row_sums || (g.a == Layout::transposed && g.b == Layout::plain),
         "gemm: row sums are of a transposed a and a plain b");
   check(tile_is_possible(g, operands, plan.tile), "gemm: this tile cannot make this product");
+  check(g.epilogue == Epilogue::sum ||
+            (!g.accumulate && g.a == Layout::plain &&
+             (g.b == Layout::transposed) == (g.epilogue == Epilogue::activation)),
+        "gemm: an activation goes with a plain product");
+  const void* beside = g.epilogue == Epilogue::slope ? operands.u : operands.skip;
+  check(g.c_type == g.type || (g.epilogue == Epilogue::sum && !beside),
+        "gemm: c is of another type than what lies beside it");
+  check(g.epilogue != Epilogue::slope || beside, "gemm: a slope without u");
   if (g.m == 0 || g.n == 0) return;
   constexpr int64_t kUnit = 64;  // parts of K begin at whole steps of every kernel
   const int64_t depth_per_part = round_up(std::max<int64_t>(ceil_div(g.k, plan.splits), 1), kUnit);
   const auto splits = int(std::max<int64_t>(ceil_div(g.k, depth_per_part), 1));
+  const auto begins_wide = [](const void* at) { return reinterpret_cast<uintptr_t>(at) % 16 == 0; };
   const bool wide = g.n % 8 == 0;
   const Work whole{stream,
                    g,
                    operands,
-                   {operands.c, operands.bias, operands.row_sums, g.m, g.n, 0,
-                    g.c_type == DType::f32, g.accumulate,
-                    wide && reinterpret_cast<uintptr_t>(operands.c) % 16 == 0},
+                   {.c = operands.c,
+                    .bias = operands.bias,
+                    .beside = beside,
+                    .kept = operands.kept,
+                    .row_sums = operands.row_sums,
+                    .m = g.m,
+                    .n = g.n,
+                    .part = 0,
+                    .to_f32 = g.c_type == DType::f32,
+                    .accumulate = g.accumulate,
+                    .quick = g.kind == Activation::quick_gelu,
+                    .wide = wide && begins_wide(operands.c) && begins_wide(beside) &&
+                            begins_wide(operands.kept)},
                    depth_per_part,
                    aligned_operands(g, operands)};
   if (splits == 1) return run(whole, plan.tile);
-  check(g.accumulate && !operands.bias, "gemm: only accumulated sums are split");
+  check(g.accumulate && !operands.bias && !beside, "gemm: only accumulated sums are split");
   // A part is c, then the row sums; it begins at a multiple of 16 bytes.
   const int64_t in_c = round_up(g.m * g.n, 4), part = in_c + round_up(g.m, 4);
   float* parts = stream.scratch().reserve<float>(splits * part);

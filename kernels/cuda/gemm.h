@@ -1,31 +1,43 @@
 // Matrix product on a GPU, by own kernels.
 //
-//   c[M N] = a[M K] b[K N] (+ bias[N]) (+ c, if accumulate)
+//   v[M N] = a[M K] b[K N] + bias[N]
+//   Epilogue::sum         c = v + skip (+ c, if accumulate)
+//   Epilogue::activation  c = act(v)        kept = v
+//   Epilogue::slope       c = v act'(u)
 //   row_sums[M] = Σ_k a[m,k]           (+ row_sums, if accumulate)
 //
 // a and b may be stored transposed: Layout::transposed means that the memory holds aᵀ [K M], bᵀ
-// [N K]. Types: a, b, bias all f32 or all bf16; c f32 or bf16; row_sums f32. Sums are in fp32.
+// [N K]. Types: a, b, bias all f32 or all bf16; c f32 or bf16; skip, kept, u and then c as a;
+// row_sums f32. Sums are in fp32.
 //
 // The terms of an element are added in the order of k, whatever tile it lies in: without splits its
 // bits depend on its row of a and its column of b alone, not on M, N or the plan.
 #pragma once
 
 #include "kernels/core/stream.h"
+#include "kernels/ops/activation.h"
 
 namespace laclip::cuda {
 
 enum class Layout : bool { plain, transposed };
+// What becomes of a sum on its way to c. activation: a plain, b transposed (a map forward); slope:
+// both plain (a map's input gradient).
+enum class Epilogue : uint8_t { sum, activation, slope };
 
 struct Gemm {
   int64_t m, n, k;
   Layout a = Layout::plain, b = Layout::plain;
   DType type = DType::f32, c_type = DType::f32;
   bool accumulate = false;  // c is f32
+  Epilogue epilogue = Epilogue::sum;
+  Activation kind = Activation::gelu;
 };
 
-struct GemmOperands {  // bias and row_sums may be null
+struct GemmOperands {
   void* c;
-  const void *a, *b, *bias = nullptr;
+  const void *a, *b;
+  const void *bias = nullptr, *skip = nullptr, *u = nullptr;  // may be null, all but u of a slope
+  void* kept = nullptr;                                       // may be null
   float* row_sums = nullptr;  // where a is stored transposed and b is not, as in dw = dyᵀ x
 };
 

@@ -9,9 +9,16 @@ constexpr auto plain = Layout::plain, transposed = Layout::transposed;
 
 }  // namespace
 
-void linear_forward(Stream& stream, Out y, In x, In w, In b) {
+void linear_forward(Stream& stream, Out y, In x, In w, In b, In skip) {
+  check(!skip || y.dtype == x.dtype, "linear_forward: with skip, y is {} and not {}",
+        name_of(x.dtype), name_of(y.dtype));
   const Gemm shape{x[0], w[0], x[1], plain, transposed, x.dtype, y.dtype};
-  gemm(stream, shape, {y.data, x.tensor().data, w.tensor().data, b.tensor().data});
+  gemm(stream, shape,
+       {.c = y.data,
+        .a = x.tensor().data,
+        .b = w.tensor().data,
+        .bias = b.tensor().data,
+        .skip = skip.tensor().data});
 }
 void linear_backward_input(Stream& stream, Out dx, In dy, In w) {
   const Gemm shape{dy[0], w[1], w[0], plain, plain, dy.dtype, dx.dtype};
@@ -21,7 +28,29 @@ void linear_backward_input(Stream& stream, Out dx, In dy, In w) {
 void linear_backward_weight(Stream& stream, Acc dw, Acc db, In dy, In x) {
   const Gemm shape{dy[1], x[1], x[0], transposed, plain, x.dtype, DType::f32, true};
   gemm(stream, shape,
-       {dw.data, dy.tensor().data, x.tensor().data, nullptr, db ? db.as<float>() : nullptr});
+       {.c = dw.data,
+        .a = dy.tensor().data,
+        .b = x.tensor().data,
+        .row_sums = db ? db.as<float>() : nullptr});
+}
+
+void linear_activation_forward(Stream& stream, Out h, Out u, In x, In w, In b, Activation kind) {
+  const Gemm shape{x[0],    w[0],       x[1],
+                   plain,   transposed, x.dtype,
+                   h.dtype, false,      Epilogue::activation,
+                   kind};
+  gemm(stream, shape,
+       {.c = h.data,
+        .a = x.tensor().data,
+        .b = w.tensor().data,
+        .bias = b.tensor().data,
+        .kept = u.data});
+}
+void linear_activation_backward(Stream& stream, Out du, In dy, In w, In u, Activation kind) {
+  const Gemm shape{dy[0],    w[1],     w[0],  plain,           plain,
+                   dy.dtype, du.dtype, false, Epilogue::slope, kind};
+  gemm(stream, shape,
+       {.c = du.data, .a = dy.tensor().data, .b = w.tensor().data, .u = u.tensor().data});
 }
 
 void project_forward(Stream& stream, Out y, In x, In w) {

@@ -1,6 +1,5 @@
 // Plain array operations, on flat views.
 //
-//   add        y = a + b                    (residual connections; y may be a or b)
 //   convert    y = x in the type of y       (fp32 <-> bf16, round to nearest even)
 //   fill       y = value
 //   multiples  y[i] = i stride              (offsets of sequences of one length)
@@ -11,7 +10,6 @@
 
 namespace laclip {
 
-using Add = void(Stream&, Out y, In a, In b);
 using Convert = void(Stream&, Out y, In x);
 using Fill = void(Stream&, Out y, float value);
 struct Bounds {
@@ -20,21 +18,18 @@ struct Bounds {
 using Multiples = void(Stream&, Out y, int stride);
 using Clamp = void(Stream&, InOut y, Bounds);
 namespace cpu {
-Add add;
 Convert convert;
 Fill fill;
 Clamp clamp;
 Multiples multiples;
 }  // namespace cpu
 namespace cuda {
-Add add;
 Convert convert;
 Fill fill;
 Clamp clamp;
 Multiples multiples;
 }  // namespace cuda
 
-inline constexpr Op<Add> add{"add: y[N C] <- a[N C] b[N C]", cpu::add, cuda::add};
 inline constexpr Op<Convert> convert{"convert: y[N]:* <- x[N]:*", cpu::convert, cuda::convert};
 inline constexpr Op<Fill> fill{"fill: y[N]:*", cpu::fill, cuda::fill};
 inline constexpr Op<Multiples> multiples{"multiples: y[N]:i32", cpu::multiples, cuda::multiples};

@@ -5,12 +5,6 @@
 namespace laclip::test {
 namespace {
 
-TEST(Elementwise, Add) {
-  check_op(add, {{'N', 5}, {'C', 19}}, [](auto& t) {
-    for (size_t i = 0; i < t["y"].size(); ++i) t["y"][i] = t["a"][i] + t["b"][i];
-  });
-}
-
 TEST(Elementwise, Convert) {
   for (DType from : {DType::f32, DType::bf16})
     check_op(convert, {{'N', 1000}}, [](auto& t) { t["y"] = t["x"]; }, std::tuple{},

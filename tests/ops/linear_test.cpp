@@ -18,7 +18,7 @@ const auto linear_reference = [](auto& t) {
     for (int64_t o = 0; o < O; ++o) {
       auto sum = t["b"][size_t(o)];
       for (int64_t c = 0; c < C; ++c) sum += t["x"][size_t(n * C + c)] * t["w"][size_t(o * C + c)];
-      t["y"][size_t(n * O + o)] = sum;
+      t["y"][size_t(n * O + o)] = sum + t["skip"][size_t(n * O + o)];
     }
 };
 
@@ -27,18 +27,39 @@ TEST(Linear, Forward) {
     check_op(linear_forward, {{'N', N}, {'O', O}, {'C', C}}, linear_reference);
 }
 
-TEST(Linear, ForwardWithoutBias) {
-  check_op(linear_forward, {{'N', 5}, {'O', 6}, {'C', 7}},
-           [](auto& t) {
-             for (auto& b : t["b"]) b = 0;
-             linear_reference(t);
-           },
-           std::tuple{}, {.absent = {"b"}});
+TEST(Linear, ForwardWithoutBiasOrSkip) {
+  for (const char* absent : {"b", "skip"})
+    check_op(linear_forward, {{'N', 5}, {'O', 6}, {'C', 7}},
+             [absent](auto& t) {
+               for (auto& value : t[absent]) value = 0;
+               linear_reference(t);
+             },
+             std::tuple{}, {.absent = {absent}});
+}
+
+TEST(Linear, ForwardInPlaceOfSkip) {
+  for (Device device : devices_of(linear_forward))
+    for (DType type : {DType::f32, DType::bf16}) {
+      Guarded x({9, 24}, type, device), w({16, 24}, type, device), skip({9, 16}, type, device),
+          y({9, 16}, type, device);
+      x.store(random_normal(9 * 24, 1));
+      w.store(random_normal(16 * 24, 2));
+      skip.store(random_normal(9 * 16, 3));
+      Stream stream(device);
+      linear_forward(stream, y.tensor, x.tensor, w.tensor, none, skip.tensor);
+      linear_forward(stream, skip.tensor, x.tensor, w.tensor, none, skip.tensor);
+      stream.synchronize();
+      EXPECT_TRUE(y.bits() == skip.bits()) << name_of(device) << ' ' << name_of(type);
+    }
 }
 
 TEST(Linear, ForwardToFp32) {  // logits
-  check_op(linear_forward, {{'N', 5}, {'O', 6}, {'C', 70}}, linear_reference, std::tuple{},
-           {.types = {{"y", DType::f32}}});
+  check_op(linear_forward, {{'N', 5}, {'O', 6}, {'C', 70}},
+           [](auto& t) {
+             for (auto& value : t["skip"]) value = 0;
+             linear_reference(t);
+           },
+           std::tuple{}, {.absent = {"skip"}, .types = {{"y", DType::f32}}});
 }
 
 TEST(Linear, Gradients) {
@@ -63,16 +84,69 @@ TEST(Linear, ARowDoesNotDependOnTheOthers) {
         x.store(random_normal(N * C, 1));
         w.store(random_normal(O * C, 2));
         Stream stream(device);
-        linear_forward(stream, all.tensor, x.tensor, w.tensor, none);
+        linear_forward(stream, all.tensor, x.tensor, w.tensor, none, none);
         stream.synchronize();
         const std::string want = all.bits();
         for (int64_t rows : {1, 2, 3, 16, 33, 64}) {
-          linear_forward(stream, few.tensor.rows(0, rows), x.tensor.rows(0, rows), w.tensor, none);
+          linear_forward(stream, few.tensor.rows(0, rows), x.tensor.rows(0, rows), w.tensor, none,
+                         none);
           stream.synchronize();
           EXPECT_EQ(few.bits().compare(0, size_t(rows * O) * 4, want, 0, size_t(rows * O) * 4), 0)
               << name_of(device) << ' ' << name_of(type) << ' ' << C << ' ' << rows;
         }
       }
+}
+
+template <class V>
+V activation_reference(const V& u, Activation kind) {
+  using std::erf, std::exp;
+  return kind == Activation::gelu ? 0.5 * u * (1.0 + erf(u * 0.70710678118654752))
+                                  : u / (1.0 + exp(-1.702 * u));
+}
+double slope_reference(double u, Activation kind) {
+  if (kind == Activation::gelu)
+    return 0.5 * std::erfc(-u * 0.70710678118654752) +
+           u * 0.39894228040143268 * std::exp(-0.5 * u * u);
+  const double s = 1.0 / (1.0 + std::exp(-1.702 * u));
+  return s * (1.0 + 1.702 * u * (1.0 - s));
+}
+
+TEST(LinearActivation, Forward) {
+  for (Activation kind : {Activation::gelu, Activation::quick_gelu})
+    for (auto [N, F, C] : kProducts)
+      for (const OpInputs& inputs :
+           {OpInputs{}, OpInputs{.absent = {"b"}}, OpInputs{.absent = {"u"}}})
+        check_op(
+            linear_activation_forward, {{'N', N}, {'F', F}, {'C', C}},
+            [&, F = F, C = C](auto& t) {
+              if (inputs.absent == std::vector<std::string>{"b"}) t["b"].assign(size_t(F), 0.0);
+              for (size_t i = 0; i < t["h"].size(); ++i) {
+                const size_t n = i / size_t(F), f = i % size_t(F);
+                auto sum = t["b"][f];
+                for (size_t c = 0; c < size_t(C); ++c)
+                  sum += t["x"][n * size_t(C) + c] * t["w"][f * size_t(C) + c];
+                t["u"][i] = sum;
+                t["h"][i] = activation_reference(sum, kind);
+              }
+            },
+            std::tuple{kind}, inputs);
+}
+
+TEST(LinearActivation, Backward) {
+  for (Activation kind : {Activation::gelu, Activation::quick_gelu})
+    for (auto [N, F, O] : kProducts)
+      check_op(
+          linear_activation_backward, {{'N', N}, {'F', F}, {'O', O}},
+          [kind, F = F, O = O](auto& t) {
+            for (size_t i = 0; i < t["du"].size(); ++i) {
+              const size_t n = i / size_t(F), f = i % size_t(F);
+              double sum = 0;
+              for (size_t o = 0; o < size_t(O); ++o)
+                sum += t["dy"][n * size_t(O) + o] * t["w"][o * size_t(F) + f];
+              t["du"][i] = sum * slope_reference(t["u"][i], kind);
+            }
+          },
+          std::tuple{kind});
 }
 
 const auto project_reference = [](auto& t) {
@@ -97,7 +171,7 @@ TEST(Project, ValueAndGradients) {
 
 // ---- the GPU's matrix product (kernels/cuda/gemm.h), every tile by itself
 
-using cuda::Gemm, cuda::GemmPlan, cuda::GemmTile, cuda::Layout;
+using cuda::Epilogue, cuda::Gemm, cuda::GemmPlan, cuda::GemmTile, cuda::Layout;
 constexpr auto plain = Layout::plain, transposed = Layout::transposed;
 
 class CudaGemm : public testing::Test {
@@ -108,7 +182,8 @@ class CudaGemm : public testing::Test {
   };
   struct Extras {
     bool bias = false, row_sums = false;
-    int64_t skip = 0;  // elements by which c begins later than at a multiple of 16 bytes
+    bool beside = false;  // skip; a slope has its u and an activation its kept in any case
+    int64_t offset = 0;   // elements by which c begins later than at a multiple of 16 bytes
   };
 
   void SetUp() override {
@@ -131,18 +206,28 @@ class CudaGemm : public testing::Test {
     const Device device = Device::cuda;
     Guarded a({g.m * g.k}, g.type, device), b({g.k * g.n}, g.type, device);
     Guarded bias({g.n}, g.type, device), row_sums({g.m}, DType::f32, device);
-    Guarded c({g.m * g.n + extras.skip}, g.c_type, device);
+    Guarded c({g.m * g.n + extras.offset}, g.c_type, device);
+    Guarded beside({g.m * g.n}, g.c_type, device), kept({g.m * g.n}, g.c_type, device);
+    const bool slope = g.epilogue == Epilogue::slope, active = g.epilogue == Epilogue::activation;
     uint64_t seed = 1;
-    for (Guarded* operand : {&a, &b, &bias, &row_sums, &c})
+    for (Guarded* operand : {&a, &b, &bias, &row_sums, &c, &beside, &kept})
       operand->store(random_normal(operand->tensor.elements(), seed++));
     const Doubles left = at_plain(a, g.a, g.m, g.k), right = at_plain(b, g.b, g.k, g.n);
-    Doubles want_c = c.load(), want_sums = row_sums.load();
+    const Doubles other = beside.load();
+    Doubles want_c = c.load(), want_sums = row_sums.load(), want_kept = kept.load();
     for (int64_t i = 0; i < g.m; ++i) {
       for (int64_t j = 0; j < g.n; ++j) {
         double sum = extras.bias ? bias.load()[size_t(j)] : 0;
         for (int64_t k = 0; k < g.k; ++k)
           sum += left[size_t(i * g.k + k)] * right[size_t(k * g.n + j)];
-        double& to = want_c[size_t(extras.skip + i * g.n + j)];
+        const auto at = size_t(i * g.n + j);
+        if (extras.beside) sum += other[at];
+        if (slope) sum *= slope_reference(other[at], g.kind);
+        if (active) {
+          want_kept[at] = sum;
+          sum = activation_reference(sum, g.kind);
+        }
+        double& to = want_c[size_t(extras.offset) + at];
         to = g.accumulate ? to + sum : sum;
       }
       if (!extras.row_sums) continue;
@@ -156,13 +241,19 @@ class CudaGemm : public testing::Test {
          tensor_of(used));
     const ProveKernels prove(device);
     cuda::gemm_as(stream, g,
-                  {static_cast<std::byte*>(c.tensor.data) + extras.skip * size_of(g.c_type),
-                   a.tensor.data, b.tensor.data, extras.bias ? bias.tensor.data : nullptr,
-                   extras.row_sums ? row_sums.tensor.as<float>() : nullptr},
+                  {.c = static_cast<std::byte*>(c.tensor.data) + extras.offset * size_of(g.c_type),
+                   .a = a.tensor.data,
+                   .b = b.tensor.data,
+                   .bias = extras.bias ? bias.tensor.data : nullptr,
+                   .skip = extras.beside ? beside.tensor.data : nullptr,
+                   .u = slope ? beside.tensor.data : nullptr,
+                   .kept = active ? kept.tensor.data : nullptr,
+                   .row_sums = extras.row_sums ? row_sums.tensor.as<float>() : nullptr},
                   plan);
     stream.synchronize();
-    for (const Guarded* operand : {&a, &b, &bias, &row_sums, &c})
+    for (const Guarded* operand : {&a, &b, &bias, &row_sums, &c, &beside, &kept})
       EXPECT_TRUE(operand->guards_intact());
+    EXPECT_LE(relative_error(kept.load(), want_kept), value_tolerance(g.c_type));
     EXPECT_LE(relative_error(c.load(), want_c), value_tolerance(g.c_type));
     EXPECT_LE(relative_error(row_sums.load(), want_sums), value_tolerance(DType::f32));
     return {c.load(), c.bits()};
@@ -201,15 +292,33 @@ TEST_F(CudaGemm, UnalignedMatrices) {
         for (Layout b : {plain, transposed}) {
           const Gemm g{67, 70, 69, a, b, type, c_type};
           SCOPED_TRACE(text(g, {}));
-          run(g, {}, {.bias = true, .skip = 1});
+          run(g, {}, {.bias = true, .offset = 1});
         }
   for (DType c_type : {DType::f32, DType::bf16})  // c alone is
     for (GemmTile tile : {GemmTile::small, GemmTile::large, GemmTile::skinny}) {
       const Gemm g{24, 40, 72, plain, transposed, DType::bf16, c_type};
       SCOPED_TRACE(text(g, {tile}));
-      const Doubles odd = run(g, {tile}, {.skip = 1}).c, even = run(g, {tile}, {}).c;
+      const Doubles odd = run(g, {tile}, {.offset = 1}).c, even = run(g, {tile}, {}).c;
       EXPECT_TRUE(std::equal(even.begin(), even.end(), odd.begin() + 1));
     }
+}
+
+// What lies beside a sum, read and written as packs and element by element.
+TEST_F(CudaGemm, Epilogues) {
+  for (DType type : {DType::f32, DType::bf16})
+    for (GemmTile tile : {GemmTile::small, GemmTile::large, GemmTile::skinny})
+      for (int64_t offset : {0, 1}) {
+        if (tile == GemmTile::skinny && type == DType::f32) continue;
+        Gemm g{136, 72, 72, plain, transposed, type, type};
+        SCOPED_TRACE(text(g, {tile}));
+        run(g, {tile}, {.bias = true, .beside = true, .offset = offset});
+        for (Activation kind : {Activation::gelu, Activation::quick_gelu}) {
+          g = {136, 72, 72, plain, transposed, type, type, false, Epilogue::activation, kind};
+          run(g, {tile}, {.bias = true, .offset = offset});
+          g = {136, 72, 72, plain, plain, type, type, false, Epilogue::slope, kind};
+          run(g, {tile}, {.offset = offset});
+        }
+      }
 }
 
 // Gradients of parameters: c and the row sums are added to, K is split over blocks.
@@ -263,7 +372,9 @@ TEST_F(CudaGemm, PlansFitTheProduct) {
 TEST_F(CudaGemm, RefusesImpossiblePlans) {
   Stream stream(Device::cuda);
   const auto refused = [&](const Gemm& g, GemmPlan plan, float* row_sums = nullptr) {
-    EXPECT_THROW(cuda::gemm_as(stream, g, {nullptr, nullptr, nullptr, nullptr, row_sums}, plan),
+    EXPECT_THROW(cuda::gemm_as(stream, g,
+                               {.c = nullptr, .a = nullptr, .b = nullptr, .row_sums = row_sums},
+                               plan),
                  Error);
   };
   float sum;
@@ -274,6 +385,9 @@ TEST_F(CudaGemm, RefusesImpossiblePlans) {
   refused({8, 8, 8, plain, plain, half, full}, {GemmTile::small}, &sum);
   refused({8, 8, 8, plain, plain, half, half, true}, {GemmTile::small});
   refused({8, 8, 128, plain, plain, half, full}, {GemmTile::small, 2});
+  refused({8, 8, 8, plain, plain, half, half, false, Epilogue::activation}, {});
+  refused({8, 8, 8, plain, transposed, half, full, false, Epilogue::activation}, {});
+  refused({8, 8, 8, plain, plain, half, half, false, Epilogue::slope}, {});  // no u
 }
 
 }  // namespace

@@ -102,7 +102,7 @@ struct TensorShared {
 
 // row_sums are a's product with a vector of ones, made by the blocks of the first column of tiles,
 // whose warps side by side share the fragments of a.
-template <class Tile, Layout kA, Layout kB, bool kAligned, bool kRowSums>
+template <class Tile, Layout kA, Layout kB, Epilogue kEpilogue, bool kAligned, bool kRowSums>
 __global__ void __launch_bounds__(Tile::kThreads, kAligned ? Tile::kBlocks : 2)
     gemm_bf16_kernel(GemmOutput out, const bf16* a, const bf16* b, int64_t depth,
                      int64_t depth_per_part) {
@@ -171,7 +171,7 @@ __global__ void __launch_bounds__(Tile::kThreads, kAligned ? Tile::kBlocks : 2)
   }
   cp_async_wait<0>();
 
-  put_fragments(out, sum, tile.row + row, tile.column + column);
+  put_fragments<kEpilogue>(out, sum, tile.row + row, tile.column + column);
   if (summing && lane_of_thread() % 4 == 0) {
 #pragma unroll
     for (int i = 0; i < kMs; ++i)

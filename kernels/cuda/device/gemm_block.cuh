@@ -1,10 +1,12 @@
 // What the kernels of gemm.h share: which tile of c a block makes, and how it goes to memory.
 #pragma once
 
+#include "kernels/cuda/device/activation.cuh"
 #include "kernels/cuda/device/launch.cuh"
 #include "kernels/cuda/device/ptx.cuh"
 #include "kernels/cuda/device/reduce.cuh"
 #include "kernels/cuda/device/vec.cuh"
+#include "kernels/cuda/gemm.h"
 
 namespace laclip::cuda {
 
@@ -27,11 +29,13 @@ __device__ TileOrigin tile_of_block(int64_t m, int64_t n) {
 struct GemmOutput {
   void* c;
   const void* bias;
+  const void* beside;  // [M N] as c: skip of a sum, u of a slope
+  void* kept;
   float* row_sums;
   int64_t m, n;
   int64_t part;  // elements from one part of K to the next; 0: c itself
-  bool to_f32, accumulate;
-  bool wide;  // rows of c begin at multiples of 16 bytes, and n is a multiple of 8
+  bool to_f32, accumulate, quick;
+  bool wide;  // rows of c, beside and kept begin at multiples of 16 bytes, and n is a multiple of 8
 
   __device__ void select_part() {
     if (part == 0) return;
@@ -42,17 +46,50 @@ struct GemmOutput {
   __device__ float bias_of(int64_t column) const {
     return bias && column < n ? float(static_cast<const T*>(bias)[column]) : 0.0f;
   }
+  __device__ float activation(float u) const {
+    return quick ? QuickGelu::value(u) : Gelu::value(u);
+  }
+  __device__ float slope(float u) const { return quick ? QuickGelu::slope(u) : Gelu::slope(u); }
+  // A sum with what lies beside it, where there is something.
+  template <Epilogue kEpilogue>
+  __device__ float joined(float value, float other) const {
+    return kEpilogue == Epilogue::slope ? value * slope(other) : value + other;
+  }
+
+  template <Epilogue kEpilogue>
   __device__ void put(int64_t row, int64_t column, float value) const {
     if (row >= m || column >= n) return;
-    const int64_t at = row * n + column;
-    if (!to_f32) return store(static_cast<bf16*>(c)[at], value);
-    float& to = static_cast<float*>(c)[at];
-    to = accumulate ? to + value : value;
+    to_f32 ? put_as<kEpilogue, float>(row * n + column, value)
+           : put_as<kEpilogue, bf16>(row * n + column, value);
+  }
+  template <Epilogue kEpilogue, class T>
+  __device__ void put_as(int64_t at, float value) const {
+    T& to = static_cast<T*>(c)[at];
+    if constexpr (kEpilogue == Epilogue::activation) {
+      T u;
+      store(u, value);
+      if (kept) static_cast<T*>(kept)[at] = u;
+      value = activation(float(u));
+    } else if (beside) {
+      value = joined<kEpilogue>(value, float(static_cast<const T*>(beside)[at]));
+    }
+    store(to, accumulate ? float(to) + value : value);
   }
   // Four columns, or none, lie inside; to_f32 and wide.
+  template <Epilogue kEpilogue>
   __device__ void put4(int64_t row, int64_t column, Pack<float> values) const {
     if (row >= m || column >= n) return;
-    float* to = static_cast<float*>(c) + row * n + column;
+    const int64_t at = row * n + column;
+    float* to = static_cast<float*>(c) + at;
+    if constexpr (kEpilogue == Epilogue::activation) {
+      if (kept) store16(static_cast<float*>(kept) + at, values);
+#pragma unroll
+      for (int e = 0; e < 4; ++e) values[e] = activation(values[e]);
+    } else if (beside) {
+      const Pack<float> other = load16(static_cast<const float*>(beside) + at);
+#pragma unroll
+      for (int e = 0; e < 4; ++e) values[e] = joined<kEpilogue>(values[e], other[e]);
+    }
     if (accumulate) {
       const Pack<float> before = load16(to);
 #pragma unroll
@@ -60,6 +97,10 @@ struct GemmOutput {
     }
     store16(to, values);
   }
+  // The same of bf16 in the layout of fragments: fragment q of the four side by side holds columns
+  // column + 8 q + {2t, 2t + 1} of a row, t = lane % 4. Not to_f32; wide. All lanes of a warp.
+  template <Epilogue kEpilogue>
+  __device__ void put_fragment_row(int64_t row, int64_t column, float (&v)[4][2]) const;
   __device__ void put_row_sum(int64_t row, float value) const {
     if (row < m) row_sums[row] = accumulate ? row_sums[row] + value : value;
   }
@@ -79,9 +120,53 @@ __device__ inline void transpose_in_fours(uint32_t (&v)[4]) {
   }
 }
 
+template <Epilogue kEpilogue>
+__device__ void GemmOutput::put_fragment_row(int64_t row, int64_t column, float (&v)[4][2]) const {
+  const int64_t mine = column + 8 * (lane_of_thread() % 4), at = row * n + mine;
+  const bool inside = row < m && mine < n;
+  const auto store_pairs = [&](void* to) {
+    uint32_t pairs[4];
+#pragma unroll
+    for (int q = 0; q < 4; ++q) pairs[q] = pack_bf16(v[q][0], v[q][1]);
+    transpose_in_fours(pairs);
+    Pack<bf16> pack;
+#pragma unroll
+    for (int e = 0; e < 8; ++e) pack[e].bits = uint16_t(pairs[e / 2] >> 16 * (e % 2));
+    if (inside) store16(static_cast<bf16*>(to) + at, pack);
+  };
+  if constexpr (kEpilogue == Epilogue::activation) {
+    if (kept) store_pairs(kept);
+#pragma unroll
+    for (int q = 0; q < 4; ++q)
+#pragma unroll
+      for (int e = 0; e < 2; ++e) {
+        bf16 u;
+        store(u, v[q][e]);
+        v[q][e] = activation(float(u));
+      }
+  } else if (beside) {
+    Pack<bf16> pack;
+    if (inside) pack = load16(static_cast<const bf16*>(beside) + at);
+    uint32_t pairs[4];
+#pragma unroll
+    for (int q = 0; q < 4; ++q)
+      pairs[q] = inside ? pack[2 * q].bits | uint32_t(pack[2 * q + 1].bits) << 16 : 0;
+    transpose_in_fours(pairs);
+#pragma unroll
+    for (int q = 0; q < 4; ++q)
+#pragma unroll
+      for (int e = 0; e < 2; ++e) {
+        bf16 other;
+        other.bits = uint16_t(pairs[q] >> 16 * e);
+        v[q][e] = joined<kEpilogue>(v[q][e], float(other));
+      }
+  }
+  store_pairs(c);
+}
+
 // The sums of a warp to c: fragment (i, j) holds rows row0 + 16 i + {g, g + 8}, columns column0 +
 // 8 j + {2t, 2t + 1}, where g = lane / 4, t = lane % 4. Lanes exchange so that each has 16 bytes.
-template <int kMs, int kNs>
+template <Epilogue kEpilogue, int kMs, int kNs>
 __device__ void put_fragments(const GemmOutput& out, const float (&sum)[kMs][kNs][4], int64_t row0,
                               int64_t column0) {
   constexpr int kGroup = kNs < 4 ? kNs : 4;  // fragments side by side
@@ -114,29 +199,21 @@ __device__ void put_fragments(const GemmOutput& out, const float (&sum)[kMs][kNs
             quad[e] = odd ? got : v[q][e];
             quad[2 + e] = odd ? v[q + 1][e] : got;
           }
-          out.put4(row, group_column + 8 * (q + t % 2) + 2 * (t - t % 2), quad);
+          out.put4<kEpilogue>(row, group_column + 8 * (q + t % 2) + 2 * (t - t % 2), quad);
         }
         continue;
       }
       if constexpr (kGroup == 4) {
         if (out.wide) {
-          Pack<bf16> pack;
-          uint32_t pairs[4];
-#pragma unroll
-          for (int q = 0; q < 4; ++q) pairs[q] = pack_bf16(v[q][0], v[q][1]);
-          transpose_in_fours(pairs);
-          const int64_t column = group_column + 8 * t;
-#pragma unroll
-          for (int e = 0; e < 8; ++e) pack[e].bits = uint16_t(pairs[e / 2] >> 16 * (e % 2));
-          if (row < out.m && column < out.n)
-            store16(static_cast<bf16*>(out.c) + row * out.n + column, pack);
+          out.put_fragment_row<kEpilogue>(row, group_column, v);
           continue;
         }
       }
 #pragma unroll
       for (int q = 0; q < kGroup; ++q)
 #pragma unroll
-        for (int e = 0; e < 2; ++e) out.put(row, group_column + 8 * q + 2 * t + e, v[q][e]);
+        for (int e = 0; e < 2; ++e)
+          out.put<kEpilogue>(row, group_column + 8 * q + 2 * t + e, v[q][e]);
     }
   }
 }

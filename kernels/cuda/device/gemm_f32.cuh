@@ -83,7 +83,7 @@ struct FmaShared {
 };
 
 // row_sums are taken by the blocks of the first column of tiles, where every lane has all it needs.
-template <class Tile, Layout kA, Layout kB, bool kRowSums>
+template <class Tile, Layout kA, Layout kB, Epilogue kEpilogue, bool kRowSums>
 __global__ void __launch_bounds__(Tile::kThreads)
     gemm_f32_kernel(GemmOutput out, const float* a, const float* b, int64_t depth,
                     int64_t depth_per_part, bool aligned) {
@@ -150,11 +150,11 @@ __global__ void __launch_bounds__(Tile::kThreads)
       for (int e = 0; e < 4; ++e) values[e] = sum[i][4 * q + e] + bias[e];
       const int64_t at = to_row + i / 4 * 16 + i % 4;
       if (out.wide && out.to_f32) {
-        out.put4(at, column0, values);
+        out.put4<kEpilogue>(at, column0, values);
         continue;
       }
 #pragma unroll
-      for (int e = 0; e < 4; ++e) out.put(at, column0 + e, values[e]);
+      for (int e = 0; e < 4; ++e) out.put<kEpilogue>(at, column0 + e, values[e]);
     }
   }
   if (kRowSums && tile.column == 0 && column == 0) {
