@@ -45,6 +45,7 @@ class OpBench {
   void norms(int64_t C);
   void activations(int64_t F);
   void products(int64_t C, int64_t F);
+  void epilogues(int64_t N, int64_t C, int64_t F);
   void attention(int64_t T, bool causal);
   void contrastive();
   void optimizer();
