@@ -48,7 +48,7 @@ function(laclip_cuda_sources target)
     file(GLOB simt CONFIGURE_DEPENDS kernels/simt/*.cpp)
     target_sources(${target} PRIVATE ${simt})
     target_link_libraries(${target} PUBLIC laclip_context)
-    target_compile_definitions(${target} PUBLIC LACLIP_SIMT)  # read by tests alone
+    target_compile_definitions(${target} PUBLIC LACLIP_SIMT)
     # nvcc's `#pragma unroll` is not the host compiler's.
     set_source_files_properties(${sources} PROPERTIES LANGUAGE CXX COMPILE_OPTIONS
                                 "-Wno-unknown-pragmas")

@@ -24,6 +24,7 @@ LlamaGenerator::LlamaGenerator(const Llama& model, GeneratorOptions options)
       sampled_("sampled tokens", 12 * int64_t(options_.slots), model.device()),
       slots_(size_t(options_.slots)),
       prefix_area_(options_.slots * options_.max_own_tokens) {
+  stream_.batch_invariant = true;  // a text does not depend on its neighbours
   check(options_.slots > 0 && options_.max_rows >= options_.slots,
         "a generator needs at least one slot, and rows for all slots ({} slots, {} rows)",
         options_.slots, options_.max_rows);

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 namespace laclip {
@@ -15,7 +16,8 @@ struct CudaMemory {
 };
 CudaMemory cuda_memory();
 
-int cuda_devices();    // 0: there is none
+int cuda_devices();  // 0: there is none
+std::string cuda_device_name();
 bool cuda_is_a_gpu();  // false where this build runs the kernels on the host (kernels/simt)
 void* cuda_create_stream();
 void cuda_destroy_stream(void* stream);

@@ -48,6 +48,8 @@ class Stream {
   // In a dry run ops check their operands and return: it finds the memory a computation needs.
   bool dry_run = false;
   OpProfile* profile = nullptr;
+  // A row's result has the same bits whatever rows stand beside it (decoding).
+  bool batch_invariant = false;
   // LACLIP_SYNC=1: the host waits after each op, so that an error names the op that made it.
   bool synchronizes_each_op = false;
 

@@ -3,8 +3,11 @@
 #include <algorithm>
 #include <cmath>
 
+#include "kernels/core/cuda_runtime.h"
+#include "kernels/cuda/cublaslt.h"
 #include "kernels/cuda/device/gemm_bf16.cuh"
 #include "kernels/cuda/device/gemm_f32.cuh"
+#include "kernels/cuda/gemm_way.h"
 
 namespace laclip::cuda {
 namespace {
@@ -220,8 +223,30 @@ void gemm_as(Stream& stream, const Gemm& g, const GemmOperands& operands, GemmPl
   if (operands.row_sums) add_parts(stream, operands.row_sums, parts + in_c, splits, part, g.m);
 }
 
+void gemm_by(Stream& stream, const Gemm& g, const GemmOperands& operands, int way) {
+  if (way == kOwnKernels) return gemm_as(stream, g, operands, plan_gemm(g, operands));
+  GemmOperands sum = operands;
+  if (operands.kept) sum.c = operands.kept;
+  if (operands.row_sums) sum.row_sums = stream.scratch().reserve<float>(round_up(g.m, 4));
+  cublaslt_gemm(stream, g, sum, way);
+  if (operands.row_sums) {
+    if (!g.accumulate)
+      cuda_copy_on_device(stream.handle(), operands.row_sums, sum.row_sums, 4 * g.m);
+    else
+      add_parts(stream, operands.row_sums, sum.row_sums, 1, 0, g.m);
+  }
+  const auto flat = [&](const void* at) {
+    return Tensor{const_cast<void*>(at), {g.m, g.n}, g.c_type, Device::cuda};
+  };
+  if (g.epilogue == Epilogue::activation)
+    activation_forward(stream, flat(operands.c), flat(sum.c), g.kind);
+  else if (g.epilogue == Epilogue::slope)
+    activation_backward(stream, flat(operands.c), flat(operands.c), flat(operands.u), g.kind);
+}
+
 void gemm(Stream& stream, const Gemm& g, const GemmOperands& operands) {
-  gemm_as(stream, g, operands, plan_gemm(g, operands));
+  const bool own = stream.batch_invariant;
+  gemm_by(stream, g, operands, own ? kOwnKernels : way_of(stream, g, operands));
 }
 
 }  // namespace laclip::cuda

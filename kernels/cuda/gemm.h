@@ -1,4 +1,4 @@
-// Matrix product on a GPU, by own kernels.
+// Matrix product on a GPU, by own kernels or cuBLASLt (gemm_way.h).
 //
 //   v[M N] = a[M K] b[K N] + bias[N]
 //   Epilogue::sum         c = v + skip (+ c, if accumulate)
@@ -10,8 +10,9 @@
 // [N K]. Types: a, b, bias all f32 or all bf16; c f32 or bf16; skip, kept, u and then c as a;
 // row_sums f32. Sums are in fp32.
 //
-// The terms of an element are added in the order of k, whatever tile it lies in: without splits its
-// bits depend on its row of a and its column of b alone, not on M, N or the plan.
+// The own kernels add the terms of an element in the order of k, whatever tile it lies in: without
+// splits its bits depend on its row of a and its column of b alone, not on M, N or the plan. A stream
+// that is batch_invariant takes them alone.
 #pragma once
 
 #include "kernels/core/stream.h"
@@ -31,6 +32,7 @@ struct Gemm {
   bool accumulate = false;  // c is f32
   Epilogue epilogue = Epilogue::sum;
   Activation kind = Activation::gelu;
+  auto operator<=>(const Gemm&) const = default;
 };
 
 struct GemmOperands {
@@ -57,5 +59,8 @@ struct GemmPlan {
 };
 GemmPlan plan_gemm(const Gemm& shape, const GemmOperands& operands);
 void gemm_as(Stream& stream, const Gemm& shape, const GemmOperands& operands, GemmPlan plan);
+
+// By one way: kOwnKernels, or an algorithm of cuBLASLt with an activation as a pass of its own.
+void gemm_by(Stream& stream, const Gemm& shape, const GemmOperands& operands, int way);
 
 }  // namespace laclip::cuda

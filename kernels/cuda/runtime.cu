@@ -32,6 +32,16 @@ int cuda_devices() {
   return cudaGetDeviceCount(&count) == cudaSuccess ? count : 0;
 }
 
+std::string cuda_device_name() {
+#ifdef __CUDACC__
+  cudaDeviceProp properties;
+  check_cuda(cudaGetDeviceProperties(&properties, 0));
+  return properties.name;
+#else
+  return "host";
+#endif
+}
+
 bool cuda_is_a_gpu() {
 #ifdef __CUDACC__
   return cuda_devices() > 0;

@@ -1,8 +1,12 @@
 #include "kernels/ops/linear.h"
 
+#include "kernels/core/cuda_runtime.h"
+#include "kernels/cuda/cublaslt.h"
 #include "kernels/cuda/gemm.h"
+#include "kernels/cuda/gemm_way.h"
 #include "tests/harness/gradient.h"
 #include "tests/harness/op_case.h"
+#include "tests/harness/reference_data.h"
 
 namespace laclip::test {
 namespace {
@@ -182,8 +186,9 @@ class CudaGemm : public testing::Test {
   };
   struct Extras {
     bool bias = false, row_sums = false;
-    bool beside = false;  // skip; a slope has its u and an activation its kept in any case
-    int64_t offset = 0;   // elements by which c begins later than at a multiple of 16 bytes
+    bool beside = false;   // skip; a slope has its u and an activation its kept in any case
+    bool library = false;  // by cuBLASLt and not by the plan
+    int64_t offset = 0;    // elements by which c begins later than at a multiple of 16 bytes
   };
 
   void SetUp() override {
@@ -240,16 +245,22 @@ class CudaGemm : public testing::Test {
          {stream.scratch().reserve<float>(int64_t(used.size())), {1 << 16}, DType::f32, device},
          tensor_of(used));
     const ProveKernels prove(device);
-    cuda::gemm_as(stream, g,
-                  {.c = static_cast<std::byte*>(c.tensor.data) + extras.offset * size_of(g.c_type),
-                   .a = a.tensor.data,
-                   .b = b.tensor.data,
-                   .bias = extras.bias ? bias.tensor.data : nullptr,
-                   .skip = extras.beside ? beside.tensor.data : nullptr,
-                   .u = slope ? beside.tensor.data : nullptr,
-                   .kept = active ? kept.tensor.data : nullptr,
-                   .row_sums = extras.row_sums ? row_sums.tensor.as<float>() : nullptr},
-                  plan);
+    const cuda::GemmOperands operands{.c = static_cast<std::byte*>(c.tensor.data) +
+                                           extras.offset * size_of(g.c_type),
+                                      .a = a.tensor.data,
+                                      .b = b.tensor.data,
+                                      .bias = extras.bias ? bias.tensor.data : nullptr,
+                                      .skip = extras.beside ? beside.tensor.data : nullptr,
+                                      .u = slope ? beside.tensor.data : nullptr,
+                                      .kept = active ? kept.tensor.data : nullptr,
+                                      .row_sums =
+                                          extras.row_sums ? row_sums.tensor.as<float>() : nullptr};
+    if (!extras.library)
+      cuda::gemm_as(stream, g, operands, plan);
+    else if (cuda::cublaslt_algorithms(g, operands) > 0)
+      cuda::gemm_by(stream, g, operands, 0);
+    else
+      return {};
     stream.synchronize();
     for (const Guarded* operand : {&a, &b, &bias, &row_sums, &c, &beside, &kept})
       EXPECT_TRUE(operand->guards_intact());
@@ -347,6 +358,56 @@ TEST_F(CudaGemm, NothingToSum) {
     run({5, 8, 0, transposed, plain, type, DType::f32, true}, {GemmTile::small, 4},
         {.row_sums = true});
   }
+}
+
+// What is asked of cuBLASLt, in every layout: on a GPU the library answers, on the host a stand-in.
+TEST_F(CudaGemm, ByTheLibrary) {
+  if (cuda::cublaslt_version() == 0 && cuda_is_a_gpu()) GTEST_SKIP() << "there is no cuBLASLt";
+  for (DType type : {DType::f32, DType::bf16})
+    for (int64_t width : {72, 67}) {
+      const auto product = [&](Gemm g, Extras extras) {
+        SCOPED_TRACE(text(g, {}));
+        extras.library = true;
+        const Result result = run(g, {}, extras);
+        EXPECT_TRUE(width != 72 || !result.bits.empty());  // the library takes aligned products
+      };
+      for (Layout a : {plain, transposed})
+        for (Layout b : {plain, transposed})
+          product({40, width, 136, a, b, type, type}, {.bias = true, .beside = true});
+      product({40, width, 136, plain, transposed, type, DType::f32}, {.offset = 1});
+      product({40, width, 136, transposed, plain, type, DType::f32, true}, {.row_sums = true});
+      product({40, width, 136, transposed, plain, type, DType::f32}, {.row_sums = true});
+      const auto kind = Activation::quick_gelu;
+      product({40, width, 136, plain, transposed, type, type, false, Epilogue::activation, kind},
+              {.bias = true});
+      product({40, width, 136, plain, plain, type, type, false, Epilogue::slope, kind}, {});
+    }
+}
+
+TEST(GemmWay, IsMeasuredOnceAndKept) {
+  const TemporaryFolder folder;
+  const auto file = folder / "cache" / "ways.json";
+  int measured = 0;
+  const auto fast = [&] { return ++measured, 3; };
+  for (int run = 0; run < 2; ++run) {
+    cuda::WayFile ways(file, "GPU A");
+    EXPECT_EQ(ways.way("64x64x64", fast), 3);
+    EXPECT_EQ(ways.way("64x64x64", fast), 3);
+  }
+  EXPECT_EQ(measured, 1);
+  EXPECT_EQ(cuda::WayFile(file, "GPU B").way("64x64x64", [] { return -1; }), -1);
+  write_atomically(file, "{\"about\": \"GPU A\", \"ways\": 7}");
+  EXPECT_EQ(cuda::WayFile(file, "GPU A").way("64x64x64", fast), 3);
+  EXPECT_EQ(measured, 2);
+}
+
+TEST(GemmWay, ProductsOfNearbyRowsShareAKey) {
+  const auto key = [](int64_t rows) {
+    return cuda::key_of({rows, 768, 768}, {.c = nullptr, .a = nullptr, .b = nullptr});
+  };
+  EXPECT_EQ(key(5000), key(5120));
+  EXPECT_NE(key(5000), key(5121));
+  EXPECT_NE(key(3), key(4));
 }
 
 TEST_F(CudaGemm, PlansFitTheProduct) {

@@ -1,0 +1,219 @@
+#include "kernels/cuda/cublaslt.h"
+
+#ifdef LACLIP_SIMT
+#include "kernels/simt/cublaslt.h"
+#else
+#include <cublasLt.h>
+#include <dlfcn.h>
+#endif
+
+#include <bit>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+namespace laclip::cuda {
+namespace {
+
+constexpr int kMostAlgorithms = 8;
+constexpr size_t kWorkspace = size_t(32) << 20;  // what NVIDIA recommends for Hopper
+
+struct Library {
+  decltype(&cublasLtGetVersion) version = nullptr;
+  decltype(&cublasLtCreate) create = nullptr;
+  decltype(&cublasLtMatmulDescCreate) create_product = nullptr;
+  decltype(&cublasLtMatmulDescDestroy) destroy_product = nullptr;
+  decltype(&cublasLtMatmulDescSetAttribute) set_product = nullptr;
+  decltype(&cublasLtMatrixLayoutCreate) create_layout = nullptr;
+  decltype(&cublasLtMatrixLayoutDestroy) destroy_layout = nullptr;
+  decltype(&cublasLtMatmulPreferenceCreate) create_preference = nullptr;
+  decltype(&cublasLtMatmulPreferenceDestroy) destroy_preference = nullptr;
+  decltype(&cublasLtMatmulPreferenceSetAttribute) set_preference = nullptr;
+  decltype(&cublasLtMatmulAlgoGetHeuristic) heuristic = nullptr;
+  decltype(&cublasLtMatmul) matmul = nullptr;
+  cublasLtHandle_t handle = nullptr;
+
+  Library() {
+#ifdef LACLIP_SIMT
+#define LACLIP_FIND(member, function) member = &function
+#else
+    const std::string name = "libcublasLt.so." + std::to_string(CUBLAS_VER_MAJOR);
+    void* file = dlopen(name.c_str(), RTLD_NOW);
+    if (!file) return;
+#define LACLIP_FIND(member, function) \
+  member = reinterpret_cast<decltype(member)>(dlsym(file, #function))
+#endif
+    LACLIP_FIND(version, cublasLtGetVersion);
+    LACLIP_FIND(create, cublasLtCreate);
+    LACLIP_FIND(create_product, cublasLtMatmulDescCreate);
+    LACLIP_FIND(destroy_product, cublasLtMatmulDescDestroy);
+    LACLIP_FIND(set_product, cublasLtMatmulDescSetAttribute);
+    LACLIP_FIND(create_layout, cublasLtMatrixLayoutCreate);
+    LACLIP_FIND(destroy_layout, cublasLtMatrixLayoutDestroy);
+    LACLIP_FIND(create_preference, cublasLtMatmulPreferenceCreate);
+    LACLIP_FIND(destroy_preference, cublasLtMatmulPreferenceDestroy);
+    LACLIP_FIND(set_preference, cublasLtMatmulPreferenceSetAttribute);
+    LACLIP_FIND(heuristic, cublasLtMatmulAlgoGetHeuristic);
+    LACLIP_FIND(matmul, cublasLtMatmul);
+#undef LACLIP_FIND
+    const bool whole = version && create && create_product && destroy_product && set_product &&
+                       create_layout && destroy_layout && create_preference && destroy_preference &&
+                       set_preference && heuristic && matmul;
+    if (!whole || create(&handle) != CUBLAS_STATUS_SUCCESS) handle = nullptr;
+  }
+};
+
+const Library* library() {
+  static const Library opened;
+  return opened.handle ? &opened : nullptr;
+}
+
+void check_status(cublasStatus_t status, const Gemm& g) {
+  check(status == CUBLAS_STATUS_SUCCESS, "cuBLASLt: status {} for a product [{} {} {}] in {}",
+        int(status), g.m, g.n, g.k, name_of(g.type));
+}
+
+cudaDataType_t type_of(DType type) { return type == DType::bf16 ? CUDA_R_16BF : CUDA_R_32F; }
+
+// The address's own, up to what the library asks for by default.
+uint32_t alignment_of(const void* at) {
+  const auto address = reinterpret_cast<uintptr_t>(at);
+  return address % 256 == 0 ? 256 : uint32_t(1) << std::countr_zero(address);
+}
+
+// What the library has to know before it names algorithms. Its matrices are stored by columns, so
+// it makes cᵀ[N M] = bᵀ aᵀ, and its A is b, its B is a.
+struct Problem {
+  Gemm shape;
+  bool bias, skip, row_sums;
+  uint32_t align_a, align_b, align_c, align_skip;
+
+  Problem(const Gemm& g, const GemmOperands& o)
+      : shape(g),
+        bias(o.bias),
+        skip(o.skip),
+        row_sums(o.row_sums),
+        align_a(alignment_of(o.a)),
+        align_b(alignment_of(o.b)),
+        align_c(alignment_of(o.c)),
+        align_skip(alignment_of(o.skip)) {
+    shape.epilogue = Epilogue::sum;
+    shape.kind = {};
+  }
+  auto operator<=>(const Problem&) const = default;
+};
+
+class Prepared {
+ public:
+  Prepared(const Library& lib, const Problem& p) : lib_(lib), shape_(p.shape) {
+    const Gemm& g = p.shape;
+    const auto transposed = Layout::transposed;
+    check_status(lib.create_product(&product_, CUBLAS_COMPUTE_32F, CUDA_R_32F), g);
+    set(CUBLASLT_MATMUL_DESC_TRANSA, g.b == transposed ? CUBLAS_OP_T : CUBLAS_OP_N);
+    set(CUBLASLT_MATMUL_DESC_TRANSB, g.a == transposed ? CUBLAS_OP_T : CUBLAS_OP_N);
+    if (p.bias) set(CUBLASLT_MATMUL_DESC_EPILOGUE, CUBLASLT_EPILOGUE_BIAS);
+    if (p.row_sums) set(CUBLASLT_MATMUL_DESC_EPILOGUE, CUBLASLT_EPILOGUE_BGRADB);
+    const auto by_columns = [&](cublasLtMatrixLayout_t* layout, DType type, int64_t rows,
+                                int64_t columns) {
+      check_status(lib.create_layout(layout, type_of(type), uint64_t(rows), uint64_t(columns),
+                                     rows),
+                   g);
+    };
+    g.b == transposed ? by_columns(&a_, g.type, g.k, g.n) : by_columns(&a_, g.type, g.n, g.k);
+    g.a == transposed ? by_columns(&b_, g.type, g.m, g.k) : by_columns(&b_, g.type, g.k, g.m);
+    by_columns(&c_, g.c_type, g.n, g.m);
+    ask(p);
+  }
+  ~Prepared() {
+    lib_.destroy_layout(a_);
+    lib_.destroy_layout(b_);
+    lib_.destroy_layout(c_);
+    lib_.destroy_product(product_);
+  }
+  Prepared(const Prepared&) = delete;
+
+  int algorithms() const { return int(found_.size()); }
+
+  void run(Stream& stream, const GemmOperands& o, int algorithm) {
+    const void* vector = o.row_sums ? o.row_sums : o.bias;
+    if (vector) set(CUBLASLT_MATMUL_DESC_BIAS_POINTER, vector);
+    const bool adds = shape_.accumulate || o.skip;
+    const float one = 1, beta = adds ? 1.0f : 0.0f;
+    void* workspace = stream.library_scratch().reserve_bytes(int64_t(kWorkspace));
+    check_status(lib_.matmul(lib_.handle, product_, &one, o.b, a_, o.a, b_, &beta,
+                             o.skip ? o.skip : o.c, c_, o.c, c_, &found_[size_t(algorithm)].algo,
+                             workspace, kWorkspace, static_cast<cudaStream_t>(stream.handle())),
+                 shape_);
+  }
+
+ private:
+  template <class Value>
+  void set(cublasLtMatmulDescAttributes_t attribute, Value value) {
+    check_status(lib_.set_product(product_, attribute, &value, sizeof value), shape_);
+  }
+
+  void ask(const Problem& p) {
+    cublasLtMatmulPreference_t preference;
+    check_status(lib_.create_preference(&preference), shape_);
+    const auto prefer = [&](cublasLtMatmulPreferenceAttributes_t attribute, auto value) {
+      check_status(lib_.set_preference(preference, attribute, &value, sizeof value), shape_);
+    };
+    prefer(CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, kWorkspace);
+    prefer(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, p.align_b);
+    prefer(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, p.align_a);
+    prefer(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, p.skip ? p.align_skip : p.align_c);
+    prefer(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, p.align_c);
+    found_.resize(kMostAlgorithms);
+    int count = 0;
+    const cublasStatus_t status = lib_.heuristic(lib_.handle, product_, a_, b_, c_, c_, preference,
+                                                 kMostAlgorithms, found_.data(), &count);
+    lib_.destroy_preference(preference);
+    found_.resize(status == CUBLAS_STATUS_SUCCESS ? size_t(count) : 0);
+    std::erase_if(found_, [](const auto& one) { return one.state != CUBLAS_STATUS_SUCCESS; });
+  }
+
+  const Library& lib_;
+  Gemm shape_;
+  cublasLtMatmulDesc_t product_ = nullptr;
+  cublasLtMatrixLayout_t a_ = nullptr, b_ = nullptr, c_ = nullptr;
+  std::vector<cublasLtMatmulHeuristicResult_t> found_;
+};
+
+std::mutex preparing;
+
+// Text batches bring ever new numbers of rows, so what is prepared is bounded.
+Prepared& prepared(const Library& lib, const Problem& problem) {
+  static std::map<Problem, std::unique_ptr<Prepared>> all;
+  constexpr size_t kMost = 1024;
+  auto& place = all[problem];
+  if (place) return *place;
+  if (all.size() > kMost) {
+    all.clear();
+    return *(all[problem] = std::make_unique<Prepared>(lib, problem));
+  }
+  return *(place = std::make_unique<Prepared>(lib, problem));
+}
+
+}  // namespace
+
+int64_t cublaslt_version() { return library() ? int64_t(library()->version()) : 0; }
+
+int cublaslt_algorithms(const Gemm& g, const GemmOperands& operands) {
+  const Library* lib = library();
+  // Mixed types of bias and result are not among those that the library documents.
+  if (!lib || g.m == 0 || g.n == 0 || g.k == 0 || (operands.bias && g.c_type != g.type)) return 0;
+  const std::lock_guard lock(preparing);
+  return prepared(*lib, {g, operands}).algorithms();
+}
+
+void cublaslt_gemm(Stream& stream, const Gemm& g, const GemmOperands& operands, int algorithm) {
+  const int count = cublaslt_algorithms(g, operands);
+  check(algorithm < count, "cuBLASLt: algorithm {} of {} for a product [{} {} {}]", algorithm,
+        count, g.m, g.n, g.k);
+  const std::lock_guard lock(preparing);
+  prepared(*library(), {g, operands}).run(stream, operands, algorithm);
+}
+
+}  // namespace laclip::cuda

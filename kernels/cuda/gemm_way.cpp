@@ -1,0 +1,130 @@
+#include "kernels/cuda/gemm_way.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstdlib>
+#include <vector>
+
+#include "base/json.h"
+#include "base/log.h"
+#include "base/timer.h"
+#include "kernels/core/cuda_runtime.h"
+#include "kernels/cuda/cublaslt.h"
+
+namespace laclip::cuda {
+namespace {
+
+enum class Choice { automatic, own, library };
+
+Choice choice() {
+  static const Choice chosen = [] {
+    const char* text = std::getenv("LACLIP_GEMM");
+    const std::string_view word = text ? text : "auto";
+    if (word == "own") return Choice::own;
+    if (word == "library") return Choice::library;
+    check(word == "auto", "LACLIP_GEMM is {}; it can be auto, own or library", word);
+    return cuda_is_a_gpu() ? Choice::automatic : Choice::own;
+  }();
+  return chosen;
+}
+
+fs::path cache_folder() {
+  if (const char* cache = std::getenv("XDG_CACHE_HOME")) return fs::path(cache) / "laclip";
+  if (const char* home = std::getenv("HOME")) return fs::path(home) / ".cache" / "laclip";
+  return "laclip-cache";
+}
+
+WayFile& ways_of_this_gpu() {
+  static WayFile file(cache_folder() / fmt::format("products-{}.json", cuda_device_name()),
+                      fmt::format("{}, cuBLASLt {}", cuda_device_name(), cublaslt_version()));
+  return file;
+}
+
+// The fastest of the ways, on results that nobody needs.
+int measure(Stream& stream, const Gemm& g, const GemmOperands& operands, int algorithms) {
+  constexpr int kRounds = 3, kCalls = 5;
+  const int64_t bytes = g.m * g.n * size_of(g.c_type);
+  const Buffer c("a product that is timed", bytes, Device::cuda),
+      kept("a product that is timed", operands.kept ? bytes : 0, Device::cuda),
+      sums("a product that is timed", operands.row_sums ? 4 * g.m : 0, Device::cuda);
+  GemmOperands timed = operands;
+  timed.c = c.data();
+  if (operands.kept) timed.kept = kept.data();
+  if (operands.row_sums) timed.row_sums = reinterpret_cast<float*>(sums.data());
+  std::vector<double> seconds(size_t(algorithms) + 1, 1e30);  // own kernels first
+  for (int round = 0; round <= kRounds; ++round)
+    for (int way = kOwnKernels; way < algorithms; ++way) {
+      cuda_synchronize(stream.handle());
+      const Timer timer;
+      for (int call = 0; call < (round == 0 ? 1 : kCalls); ++call) gemm_by(stream, g, timed, way);
+      cuda_synchronize(stream.handle());
+      double& best = seconds[size_t(way + 1)];
+      if (round > 0) best = std::min(best, timer.seconds() / kCalls);  // round 0 warms up
+    }
+  const auto fastest = std::min_element(seconds.begin(), seconds.end()) - seconds.begin();
+  log_debug("product {}: own {:.1f} us, best {:.1f} us by {}", key_of(g, operands),
+            1e6 * seconds[0], 1e6 * seconds[size_t(fastest)], fastest - 1);
+  return int(fastest) - 1;
+}
+
+}  // namespace
+
+int way_of(Stream& stream, const Gemm& g, const GemmOperands& operands) {
+  if (choice() == Choice::own) return kOwnKernels;
+  const int algorithms = cublaslt_algorithms(g, operands);
+  if (algorithms == 0) return kOwnKernels;
+  if (choice() == Choice::library) return 0;
+  const int way = ways_of_this_gpu().way(key_of(g, operands),
+                                         [&] { return measure(stream, g, operands, algorithms); });
+  return std::min(way, algorithms - 1);  // a number of rows nearby can have fewer
+}
+
+std::string key_of(const Gemm& g, const GemmOperands& operands) {
+  const auto octave = std::bit_floor(uint64_t(std::max<int64_t>(g.m, 1)));
+  const auto step = std::max<uint64_t>(octave / 8, 1);
+  const uint64_t rows = (uint64_t(g.m) + step - 1) / step * step;
+  const auto sign = [](const void* at, const char* name) { return at ? name : ""; };
+  return fmt::format("{}x{}x{} {}{} {} to {}{}{}{}{}{}{}", rows, g.n, g.k,
+                     g.a == Layout::plain ? "n" : "t", g.b == Layout::plain ? "n" : "t",
+                     name_of(g.type), name_of(g.c_type), g.accumulate ? ", adds" : "",
+                     g.epilogue == Epilogue::activation ? ", activation"
+                     : g.epilogue == Epilogue::slope    ? ", slope"
+                                                        : "",
+                     sign(operands.bias, ", bias"), sign(operands.skip, ", skip"),
+                     sign(operands.kept, ", kept"), sign(operands.row_sums, ", row sums"));
+}
+
+WayFile::WayFile(fs::path path, std::string about)
+    : path_(std::move(path)), about_(std::move(about)) {
+  if (!fs::exists(path_)) return;
+  try {
+    const Json file = read_json(path_);
+    if (json_field<std::string>(file, "about", path_.string()) == about_)
+      ways_ = json_field<std::map<std::string, int>>(file, "ways", path_.string());
+  } catch (const Error& error) {
+    log_warning("{}; products are measured anew", error.what());
+  }
+}
+
+int WayFile::way(const std::string& key, const std::function<int()>& measure) {
+  const std::lock_guard lock(mutex_);
+  const auto found = ways_.find(key);
+  if (found != ways_.end()) return found->second;
+  if (ways_.empty()) log_info("timing matrix products for this GPU, once; {}", path_.string());
+  const int way = ways_[key] = measure();
+  save();
+  return way;
+}
+
+void WayFile::save() {
+  if (!writable_) return;
+  try {
+    make_folders(path_.parent_path());
+    write_atomically(path_, Json{{"about", about_}, {"ways", ways_}}.dump(1) + "\n");
+  } catch (const Error& error) {
+    writable_ = false;
+    log_warning("{}; products are measured in every run", error.what());
+  }
+}
+
+}  // namespace laclip::cuda

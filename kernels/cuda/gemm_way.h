@@ -1,0 +1,44 @@
+// Which way makes a product fastest on this GPU: the own kernels, as plan_gemm divides the work, or one
+// of cuBLASLt's algorithms. Measured once for each kind of product, and kept in a file of the user's
+// cache folder ($XDG_CACHE_HOME/laclip or ~/.cache/laclip), so that later runs take the same way and
+// give the same bits.
+//
+// LACLIP_GEMM=own takes the own kernels alone, =library the library's first algorithm wherever it has
+// one, =auto (the default) what is faster. On the host execution auto is own.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <mutex>
+#include <string>
+
+#include "base/file.h"
+#include "kernels/cuda/gemm.h"
+
+namespace laclip::cuda {
+
+inline constexpr int kOwnKernels = -1;  // else the number of an algorithm of cuBLASLt
+
+int way_of(Stream& stream, const Gemm& shape, const GemmOperands& operands);
+
+// Products with one key take one way: rows are rounded up to an eighth of an octave.
+std::string key_of(const Gemm& shape, const GemmOperands& operands);
+
+// The file: {"about": "NVIDIA H200, cuBLASLt 130100", "ways": {KEY: WAY, …}}. One that is about something
+// else, or broken, is replaced. If it cannot be written, a warning says so and the run goes on.
+class WayFile {
+ public:
+  WayFile(fs::path path, std::string about);
+  int way(const std::string& key, const std::function<int()>& measure);
+
+ private:
+  void save();
+
+  std::mutex mutex_;
+  fs::path path_;
+  std::string about_;
+  std::map<std::string, int> ways_;
+  bool writable_ = true;
+};
+
+}  // namespace laclip::cuda
