@@ -23,7 +23,7 @@ if(laclip_use_nvcc)
       set(architecture native)
     endif()
     set(CMAKE_CUDA_ARCHITECTURES ${architecture} CACHE STRING
-        "Compute capabilities: 80, 90a, 100; kernels take more shared memory than 89 and 120 have")
+        "Compute capabilities: 80, 89, 90a, 100, 120 or several; native = the GPU's that is here")
   endif()
   enable_language(CUDA)
   if(NOT CMAKE_CUDA20_STANDARD_COMPILE_OPTION)  # CMake 3.25 does not know that nvcc has it

@@ -12,7 +12,7 @@
 namespace laclip {
 
 struct RowTensors {
-  Tensor ids, positions, where, prefix_begin, prefix_count, own_begin, own_count, wanted;
+  Tensor positions, where, prefix_begin, prefix_count, own_begin, own_count;
 };
 
 namespace {
@@ -127,22 +127,20 @@ Tensor Llama::rope_table() const {
 
 void Llama::forward(Step& step, const LlamaRows& rows, const KvPool& pool, Out logits) const {
   const ArenaScope scope(step.arena);
-  const auto list = [&](const std::vector<int32_t>& values) {
-    return values.empty() ? Tensor{} : step.on_device(tensor_of(values));
-  };
-  const RowTensors at{list(rows.ids),          list(rows.positions),    list(rows.where),
-                      list(rows.prefix_begin), list(rows.prefix_count), list(rows.own_begin),
-                      list(rows.own_count),    list(rows.wanted)};
+  const auto [ids, positions, where, prefix_begin, prefix_count, own_begin, own_count, wanted] =
+      step.on_device<8>({&rows.ids, &rows.positions, &rows.where, &rows.prefix_begin,
+                         &rows.prefix_count, &rows.own_begin, &rows.own_count, &rows.wanted});
+  const RowTensors at{positions, where, prefix_begin, prefix_count, own_begin, own_count};
   const int64_t N = rows.count(), C = config_.width;
   const Tensor x = step.tensor({N, C});
-  embedding_forward(step.stream, x, tokens_->value, none, at.ids, none);
+  embedding_forward(step.stream, x, tokens_->value, none, ids, none);
   for (size_t i = 0; i < blocks_.size(); ++i)
     infer_block(step, blocks_[i], x, at, pool.keys(int64_t(i)), pool.values(int64_t(i)));
 
   const int64_t R = int64_t(rows.wanted.size());
   if (R == 0) return;
   const Tensor last = step.tensor({R, C}), normed = step.tensor({R, C});
-  gather_rows_forward(step.stream, last, x, at.wanted);
+  gather_rows_forward(step.stream, last, x, wanted);
   rmsnorm_forward(step.stream, normed, none, last, final_norm_.gamma->value, final_norm_.eps);
   linear_forward(step.stream, logits, normed, head_->value, none, none);
 }

@@ -42,10 +42,11 @@ void LlamaTrainer::forward(Step& step, const LlamaBatch& batch, float weight, Sa
   check(batch.rows() <= max_rows_, "a batch of {} rows, but memory was planned for {}",
         batch.rows(), max_rows_);
   const Shape rows{batch.rows(), model_.config().width};
-  s.ids = step.on_device(tensor_of(batch.ids));
-  s.targets = step.on_device(tensor_of(batch.targets));
-  const RotarySequences at{step.on_device(tensor_of(batch.offsets)),
-                           step.on_device(tensor_of(batch.positions)), model_.rope_table()};
+  const auto [ids, targets, offsets, positions] =
+      step.on_device<4>({&batch.ids, &batch.targets, &batch.offsets, &batch.positions});
+  s.ids = ids;
+  s.targets = targets;
+  const RotarySequences at{offsets, positions, model_.rope_table()};
   Tensor x = step.tensor(rows);
   embedding_forward(step.stream, x, model_.tokens_->value, none, s.ids, none);
   for (const RotaryBlock& block : model_.blocks_) {

@@ -37,10 +37,11 @@ void TextTransformer::forward(Step& step, const TextBatch& batch, Out features,
                               Saved* saved) const {
   const int64_t N = batch.tokens(), B = batch.captions(), C = config->text.width;
   Saved s;
-  s.ids = step.on_device(tensor_of(batch.ids));
-  s.positions = step.on_device(tensor_of(batch.positions));
-  s.ends = step.on_device(tensor_of(batch.ends));
-  const Tensor offsets = step.on_device(tensor_of(batch.offsets));
+  const auto [ids, positions, ends, offsets] =
+      step.on_device<4>({&batch.ids, &batch.positions, &batch.ends, &batch.offsets});
+  s.ids = ids;
+  s.positions = positions;
+  s.ends = ends;
   const Tensor x = step.tensor({N, C});
   embedding_forward(step.stream, x, tokens->value, places->value, s.ids, s.positions);
   Tensor y;

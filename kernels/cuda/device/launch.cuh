@@ -57,6 +57,9 @@ void launch(Stream& stream, Grid grid, Arguments... arguments) {
   detail::launch_as<Kernel>(Kernel, stream, grid, arguments...);
 }
 
+// What a block may have on every architecture from 80 on (89 and 120 have least).
+inline constexpr int64_t kMostSharedBytes = 99 << 10;
+
 // The block's shared memory as one struct, asked for with shared_bytes = sizeof(Shared) at launch, or as
 // bytes whose number is known at the launch only.
 #ifdef __CUDACC__
@@ -66,6 +69,7 @@ __device__ inline void* shared_bytes(int64_t) {
 }
 template <class Shared>
 __device__ Shared& shared() {
+  static_assert(sizeof(Shared) <= kMostSharedBytes);
   return *static_cast<Shared*>(shared_bytes(sizeof(Shared)));
 }
 #else
@@ -74,6 +78,7 @@ inline void* shared_bytes(int64_t bytes, simt::Place place = simt::Place::curren
 }
 template <class Shared>
 Shared& shared(simt::Place place = simt::Place::current()) {
+  static_assert(sizeof(Shared) <= kMostSharedBytes);
   return *static_cast<Shared*>(shared_bytes(sizeof(Shared), place));
 }
 #endif

@@ -37,7 +37,7 @@ struct LogitShape<float> {
 template <>
 struct LogitShape<bf16> {
   static constexpr int kWarpRows = 2, kWarpColumns = 4, kRowLanes = 4;
-  static constexpr int kOwnRows = 8, kOwnColumns = 8, kStages = 4;
+  static constexpr int kOwnRows = 8, kOwnColumns = 8, kStages = 3;
 };
 
 // `Size` rows of one operand in shared memory. 16 bytes behind each line put the eight rows that
