@@ -2,6 +2,9 @@
 #pragma once
 
 #include <cmath>
+#include <functional>
+#include <numeric>
+#include <vector>
 
 #include "engine/parameter.h"
 #include "kernels/ops/adamw.h"
@@ -14,13 +17,24 @@ struct OptimizerOptions {
   double max_norm = 0;  // 0 = no clipping
 };
 
-// The global gradient norm; not finite if any gradient is not.
-inline float gradient_norm(Stream& stream, const ParameterSet& parameters) {
+// What a step tells of its gradients: the loss they are of, and their global norm, which is not finite if
+// one of them is not.
+struct Gradients {
+  float loss, norm;
+};
+
+// Waits until the work on the gradients is done; their loss is the sum of losses[N]. `meanwhile` is called
+// when the device has all its work and before the host waits for it.
+inline Gradients finish_gradients(Stream& stream, const ParameterSet& parameters, Tensor losses,
+                                  const std::function<void()>& meanwhile = {}) {
   sum_of_squares(stream, parameters.square_norm(), parameters.gradients());
+  if (meanwhile) meanwhile();
   float square = 0;
+  std::vector<float> values(static_cast<size_t>(losses[0]));
+  copy(stream, tensor_of(values), losses);
   copy(stream, tensor_of(&square, {1}), parameters.square_norm());
   stream.synchronize();
-  return std::sqrt(square);
+  return {std::accumulate(values.begin(), values.end(), 0.0f), std::sqrt(square)};
 }
 
 // One update; step counts from 1. Clipping takes the norm where it is, so the host need not wait.

@@ -17,9 +17,9 @@ struct Step {
   Tensor tensor(Shape shape) const { return arena.tensor(shape, dtype); }
   Tensor statistics(Shape shape) const { return arena.tensor(shape, DType::f32); }
   // What lies in host memory, where the ops can read it: itself on the CPU, else a copy in the
-  // arena.
+  // arena. What is on the device already stays there.
   Tensor on_device(const Tensor& host) const {
-    if (stream.device() == Device::cpu) return host;
+    if (stream.device() == Device::cpu || host.device == Device::cuda) return host;
     const Tensor there = arena.tensor(host.shape, host.dtype);
     copy(stream, there, host);
     return there;

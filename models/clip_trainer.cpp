@@ -13,11 +13,16 @@ ClipTrainer::ClipTrainer(Clip& model, int64_t batch, int64_t micro_batch)
       micro_batch_(micro_batch),
       embed_(model.config().embed),
       stream_(model.device()),
+      upload_("images", image_bytes(model.config(), batch), model.device()),
       features_("features", feature_bytes(model.config(), batch), model.device()),
       activation_bytes_(laclip::activation_bytes(model, std::min(batch, micro_batch))),
       arena_("activations", activation_bytes_, model.device()) {
   check(batch > 0 && micro_batch > 0, "a batch of {} in micro-batches of {} is not possible", batch,
         micro_batch);
+}
+
+int64_t image_bytes(const ClipConfig& config, int64_t batch) {
+  return batch * config.image_size * config.image_size * 3;
 }
 
 int64_t feature_bytes(const ClipConfig& config, int64_t batch) {
@@ -33,7 +38,7 @@ int64_t activation_bytes(const Clip& model, int64_t pairs) {
   const Tensor images{reinterpret_cast<void*>(1),
                       {pairs, c.image_size, c.image_size, 3},
                       DType::u8,
-                      Device::cpu};
+                      model.device()};
   Arena beside(model.device());
   const Tensor features = beside.tensor({pairs, c.embed}, DType::f32);
   TextBatch texts;
@@ -48,15 +53,15 @@ int64_t activation_bytes(const Clip& model, int64_t pairs) {
   return arena.high_water();
 }
 
-std::vector<ClipTrainer::Micro> ClipTrainer::split(const ClipBatch& batch) const {
-  const int64_t B = batch.images[0];
+std::vector<ClipTrainer::Micro> ClipTrainer::split(Tensor images, const ClipBatch& batch) const {
+  const int64_t B = images[0];
   check(B == int64_t(batch.captions.size()), "{} images but {} captions", B, batch.captions.size());
   check(B <= batch_, "a batch of {} where at most {} were planned", B, batch_);
   std::vector<Micro> parts;
   for (int64_t begin = 0; begin < B; begin += micro_batch_) {
     const int64_t count = std::min(micro_batch_, B - begin);
     Micro micro;
-    micro.images = batch.images.rows(begin, count);
+    micro.images = images.rows(begin, count);
     for (int64_t i = 0; i < count; ++i) micro.texts.add(batch.captions[size_t(begin + i)]);
     Tensor* views[] = {&micro.image_features, &micro.text_features, &micro.dimage_features,
                        &micro.dtext_features};
@@ -82,8 +87,10 @@ Tensor ClipTrainer::loss(int64_t B) {
   return value;
 }
 
-float ClipTrainer::compute_gradients(const ClipBatch& batch) {
-  std::vector<Micro> parts = split(batch);
+Gradients ClipTrainer::compute_gradients(const ClipBatch& batch,
+                                         const std::function<void()>& meanwhile) {
+  std::vector<Micro> parts = split(upload_.begin(batch.images), batch);
+  upload_.arrive(stream_);
   const ArenaScope scope(arena_);
   Step step{stream_, arena_, model_.dtype()};
   model_.parameters().zero_gradients(stream_);
@@ -105,10 +112,7 @@ float ClipTrainer::compute_gradients(const ClipBatch& batch) {
     model_.backward_images(step, images, micro.dimage_features);
     model_.backward_texts(step, texts, micro.dtext_features);
   }
-  float value = 0;
-  copy(stream_, tensor_of(&value, {1}), loss_on_device);
-  stream_.synchronize();
-  return value;
+  return finish_gradients(stream_, model_.parameters(), loss_on_device, meanwhile);
 }
 
 void ClipTrainer::apply(const OptimizerOptions& options, double lr, int64_t step) {

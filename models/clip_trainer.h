@@ -14,12 +14,13 @@
 namespace laclip {
 
 struct ClipBatch {
-  Tensor images;                               // [B R R 3] uint8
+  Tensor images;                               // [B R R 3] uint8, on the host or uploaded
   std::vector<std::vector<int32_t>> captions;  // B token lists with start and end
 };
 
-// Memory of a step beside the parameters: features and their gradients of a batch; activations of a
+// Memory of a step beside the parameters: images; features and their gradients of a batch; activations of a
 // micro-batch of `pairs`, all captions as long as they can be.
+int64_t image_bytes(const ClipConfig& config, int64_t batch);  // of one batch; a GPU has two
 int64_t feature_bytes(const ClipConfig& config, int64_t batch);
 int64_t activation_bytes(const Clip& model, int64_t pairs);
 
@@ -28,10 +29,11 @@ class ClipTrainer {
   // Memory for batches of `batch` pairs in micro-batches of `micro_batch` is planned here.
   ClipTrainer(Clip& model, int64_t batch, int64_t micro_batch);
 
-  // Sets the gradients of all parameters and returns the loss. A loss that is not finite leaves the
-  // gradients undefined; look at it before apply().
-  float compute_gradients(const ClipBatch& batch);
-  float gradient_norm() { return laclip::gradient_norm(stream_, model_.parameters()); }
+  // Sets the gradients of all parameters. A loss that is not finite leaves them undefined; look at it
+  // before apply(). `meanwhile` is called while the device works.
+  Gradients compute_gradients(const ClipBatch& batch, const std::function<void()>& meanwhile = {});
+  // Begins to bring the images of the next batch to the device; its ClipBatch takes the result.
+  Tensor upload(const Tensor& images) { return upload_.begin(images); }
   // step counts from 1
   void apply(const OptimizerOptions& options, double lr, int64_t step);
 
@@ -45,12 +47,13 @@ class ClipTrainer {
     Tensor image_features, text_features;  // [b E] fp32, parts of those of the batch
     Tensor dimage_features, dtext_features;
   };
-  std::vector<Micro> split(const ClipBatch& batch) const;
+  std::vector<Micro> split(Tensor images, const ClipBatch& batch) const;
   Tensor loss(int64_t B);  // [1], on the device
 
   Clip& model_;
   int64_t batch_, micro_batch_, embed_;
   Stream stream_;
+  Upload upload_;
   Buffer features_;  // image, text and their gradients [4 B E], lse [2 B], loss [1]
   int64_t activation_bytes_;
   Arena arena_;

@@ -1,6 +1,7 @@
 #include "models/llama_trainer.h"
 
 #include <algorithm>
+#include <numeric>
 
 #include "base/check.h"
 #include "kernels/ops/cross_entropy.h"
@@ -38,7 +39,14 @@ LlamaTrainer::LlamaTrainer(Llama& model, int64_t max_rows)
       activation_bytes_(plan(max_rows)),
       arena_("activations", activation_bytes_, model.device()) {}
 
-void LlamaTrainer::forward(Step& step, const LlamaBatch& batch, float weight, Saved& s) {
+// One place for each part's loss.
+Tensor LlamaTrainer::losses(size_t parts) {
+  const auto count = int64_t(parts);
+  if (losses_.bytes() < 4 * count) losses_ = Buffer("losses", 4 * count, model_.device());
+  return losses_.tensor({count}, DType::f32);
+}
+
+void LlamaTrainer::forward(Step& step, const LlamaBatch& batch, float weight, Out loss, Saved& s) {
   check(batch.rows() <= max_rows_, "a batch of {} rows, but memory was planned for {}",
         batch.rows(), max_rows_);
   const Shape rows{batch.rows(), model_.config().width};
@@ -58,16 +66,7 @@ void LlamaTrainer::forward(Step& step, const LlamaBatch& batch, float weight, Sa
   s.normed = step.tensor(rows);
   s.final_norm = model_.final_norm_.forward(step, s.x, s.normed);
   s.lse = step.statistics({batch.rows()});
-  s.loss = step.statistics({1});
-  cross_entropy_forward(step.stream, s.loss, s.lse, s.normed, model_.head_->value, s.targets,
-                        weight);
-}
-
-float LlamaTrainer::loss_of(const Saved& s) {
-  float loss = 0;
-  copy(stream_, tensor_of(&loss, {1}), s.loss);
-  stream_.synchronize();
-  return loss;
+  cross_entropy_forward(step.stream, loss, s.lse, s.normed, model_.head_->value, s.targets, weight);
 }
 
 void LlamaTrainer::backward(Step& step, float weight, const Saved& s) {
@@ -84,32 +83,33 @@ void LlamaTrainer::backward(Step& step, float weight, const Saved& s) {
   embedding_backward(step.stream, model_.tokens_->gradient, none, dy, s.ids, none);
 }
 
-float LlamaTrainer::compute_gradients(std::span<const LlamaBatch> parts) {
+Gradients LlamaTrainer::compute_gradients(std::span<const LlamaBatch> parts) {
   const float weight = weight_of(parts);
+  const Tensor losses = this->losses(parts.size());
   Step step{stream_, arena_, model_.dtype()};
   model_.parameters().zero_gradients(stream_);
-  float loss = 0;
-  for (const LlamaBatch& part : parts) {
+  for (size_t i = 0; i < parts.size(); ++i) {
     const ArenaScope scope(arena_);
     Saved saved;
-    forward(step, part, weight, saved);
+    forward(step, parts[i], weight, losses.rows(int64_t(i), 1), saved);
     backward(step, weight, saved);
-    loss += loss_of(saved);
   }
-  return loss;
+  return finish_gradients(stream_, model_.parameters(), losses);
 }
 
 float LlamaTrainer::loss(std::span<const LlamaBatch> parts) {
   const float weight = weight_of(parts);
+  const Tensor losses = this->losses(parts.size());
   Step step{stream_, arena_, model_.dtype()};
-  float loss = 0;
-  for (const LlamaBatch& part : parts) {
+  for (size_t i = 0; i < parts.size(); ++i) {
     const ArenaScope scope(arena_);
     Saved saved;
-    forward(step, part, weight, saved);
-    loss += loss_of(saved);
+    forward(step, parts[i], weight, losses.rows(int64_t(i), 1), saved);
   }
-  return loss;
+  std::vector<float> values(parts.size());
+  copy(stream_, tensor_of(values), losses);
+  stream_.synchronize();
+  return std::accumulate(values.begin(), values.end(), 0.0f);
 }
 
 void LlamaTrainer::apply(const OptimizerOptions& options, double lr, int64_t step) {
@@ -126,7 +126,8 @@ int64_t LlamaTrainer::plan(int64_t rows) {
   const int32_t document[] = {0, 0};
   for (int64_t i = 0; i < rows; ++i) batch.add(document);
   Saved saved;
-  forward(step, batch, 1, saved);
+  Arena beside(model_.device());
+  forward(step, batch, 1, beside.tensor({1}, DType::f32), saved);
   backward(step, 1, saved);
   return arena.high_water();
 }

@@ -29,11 +29,10 @@ class LlamaTrainer {
   // Memory for parts of up to `max_rows` rows is planned here.
   LlamaTrainer(Llama& model, int64_t max_rows);
 
-  // Sets the gradients of all parameters and returns the loss. One that is not finite leaves the
-  // gradients undefined; look at it before apply().
-  float compute_gradients(std::span<const LlamaBatch> parts);
+  // Sets the gradients of all parameters. A loss that is not finite leaves them undefined; look at it
+  // before apply().
+  Gradients compute_gradients(std::span<const LlamaBatch> parts);
   float loss(std::span<const LlamaBatch> parts);  // alone, for evaluation
-  float gradient_norm() { return laclip::gradient_norm(stream_, model_.parameters()); }
   // step counts from 1
   void apply(const OptimizerOptions& options, double lr, int64_t step);
 
@@ -46,15 +45,15 @@ class LlamaTrainer {
     std::vector<RotaryBlock::Saved> blocks;
     Tensor x, normed, lse;  // [N C] [N C] [N]: before and after the last norm
     RmsNorm::Saved final_norm;
-    Tensor loss;  // [1]
   };
-  void forward(Step& step, const LlamaBatch& batch, float weight, Saved& saved);
+  void forward(Step& step, const LlamaBatch& batch, float weight, Out loss, Saved& saved);
   void backward(Step& step, float weight, const Saved& saved);
-  float loss_of(const Saved& saved);  // waits for it
+  Tensor losses(size_t parts);
   int64_t plan(int64_t rows);
 
   Llama& model_;
   int64_t max_rows_;
+  Buffer losses_;  // of parts
   Stream stream_;
   int64_t activation_bytes_;
   Arena arena_;

@@ -43,8 +43,8 @@ struct Row {
 std::vector<Row> rows_of(const Clip& model, int64_t batch, int64_t micro) {
   const ParameterSet& p = model.parameters();
   const ClipConfig& c = model.config();
-  // On a GPU a micro-batch's pixels, ids, positions, ends and offsets lie beside its activations.
-  const int64_t input = micro * (c.image_size * c.image_size * 3 + 8 * c.context_length + 8);
+  // On a GPU: the images of two batches; a micro-batch's ids, positions, ends and offsets.
+  const int64_t input = 2 * image_bytes(c, batch) + micro * (8 * c.context_length + 8);
   std::vector<Row> rows{{"weights (fp32)", p.masters().bytes()}};
   if (p.values()) rows.push_back({"weights (bf16)", p.values().bytes()});
   rows.push_back({"gradients", p.gradients().bytes()});

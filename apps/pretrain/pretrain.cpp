@@ -111,12 +111,11 @@ void PretrainRun::resume(const fs::path& checkpoint) {
   log_info("{}: going on after step {}", checkpoint.string(), done_);
 }
 
-TrainingJob::Gradients PretrainRun::compute_gradients() {
+Gradients PretrainRun::compute_gradients() {
   std::vector<LlamaBatch> parts;
   for (int64_t i = 0; i < o_.accum_freq; ++i) parts.push_back(dealer_.next(o_.batch_tokens));
   for (const LlamaBatch& part : parts) rows_ += part.rows();
-  const float loss = trainer_.compute_gradients(parts);
-  return {loss, trainer_.gradient_norm()};
+  return trainer_.compute_gradients(parts);
 }
 
 void PretrainRun::apply(double lr, int64_t step) {

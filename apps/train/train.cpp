@@ -91,6 +91,7 @@ class TrainRun : public TrainingJob {
 
  private:
   Gradients compute_gradients() override;
+  void prepare();
   void apply(double lr, int64_t step) override;
   Report report(int64_t steps, double seconds) override;
   MetricValues evaluate() override;
@@ -116,8 +117,10 @@ class TrainRun : public TrainingJob {
   Clip model_;
   Loader loader_;
   ClipTrainer trainer_;
-  int64_t done_ = 0;   // steps
-  double waited_ = 0;  // seconds for data, up to the last report
+  Batch images_;                    // of the batch that is ready, which refers to them on the CPU
+  std::optional<ClipBatch> ready_;  // the next one
+  int64_t done_ = 0;                // steps
+  double waited_ = 0;               // seconds for data, up to the last report
 };
 
 // What a resumed run must share with the run that it goes on with.
@@ -156,10 +159,21 @@ ClipBatch TrainRun::to_tensors(const Batch& batch) const {
   return result;
 }
 
-TrainingJob::Gradients TrainRun::compute_gradients() {
-  const Batch batch = loader_.next();
-  const float loss = trainer_.compute_gradients(to_tensors(batch));
-  return {loss, trainer_.gradient_norm()};
+// A GPU gets the next batch while it works on this one; the CPU has nothing to gain.
+Gradients TrainRun::compute_gradients() {
+  if (!ready_) prepare();
+  const ClipBatch batch = std::move(*ready_);
+  ready_.reset();
+  const bool ahead = model_.device() == Device::cuda && done_ + 1 < schedule().steps;
+  return trainer_.compute_gradients(batch, [&] {
+    if (ahead) prepare();
+  });
+}
+
+void TrainRun::prepare() {
+  images_ = loader_.next();
+  ready_ = to_tensors(images_);
+  ready_->images = trainer_.upload(ready_->images);
 }
 
 void TrainRun::apply(double lr, int64_t step) {

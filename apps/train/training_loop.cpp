@@ -12,7 +12,7 @@
 namespace laclip {
 namespace {
 
-void check_finite(TrainingJob::Gradients g, int64_t done, const fs::path& folder) {
+void check_finite(Gradients g, int64_t done, const fs::path& folder) {
   check(
       std::isfinite(g.loss) && std::isfinite(g.norm),
       "step {}: the loss is {} and the gradient norm {}; the weights of step {} are untouched and "
@@ -41,7 +41,7 @@ void TrainingLoop::run(TrainingJob& job, int64_t done) const {
     saved = done;
   };
   while (done < total) {
-    const TrainingJob::Gradients g = job.compute_gradients();
+    const Gradients g = job.compute_gradients();
     check_finite(g, done, folder);
     const double lr = schedule.at(done);
     job.apply(lr, ++done);

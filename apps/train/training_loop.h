@@ -3,6 +3,7 @@
 #pragma once
 
 #include "apps/train/metrics.h"
+#include "engine/optimizer.h"
 #include "engine/schedule.h"
 
 namespace laclip {
@@ -10,9 +11,6 @@ namespace laclip {
 // What a command adds to the loop.
 class TrainingJob {
  public:
-  struct Gradients {
-    float loss, norm;
-  };
   struct Report {
     MetricValues metrics;  // beside loss, lr, grad_norm and batch_time
     std::string text;      // for the console, behind loss and lr

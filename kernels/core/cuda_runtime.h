@@ -11,6 +11,8 @@ namespace laclip {
 // Zeroed device memory. Error "activations: no memory on the device for 40.0 GiB (12.3 GiB are free)".
 std::byte* cuda_allocate(std::string_view purpose, int64_t bytes);
 void cuda_free(std::byte* memory);
+std::byte* cuda_allocate_pinned(int64_t bytes);  // host memory; Error if there is none
+void cuda_free_pinned(std::byte* memory);
 struct CudaMemory {
   int64_t free = 0, total = 0;  // bytes
 };
@@ -24,14 +26,16 @@ void cuda_destroy_stream(void* stream);
 void cuda_synchronize(void* stream);  // Error with what a kernel did wrong
 
 void cuda_synchronize_device();  // all streams
+// What `then` is given from here on begins when all is done that `first` was given.
+void cuda_order(void* first, void* then);
 
 // Copies beside all streams: after what they were given, and done on return.
 void cuda_read(void* to, const void* from, int64_t bytes);
 void cuda_write(void* to, const void* from, int64_t bytes);
 
-// Copies in the order of the stream. From pageable host memory CUDA takes the bytes into memory of its
-// own before the call returns, so `from` may be reused; in host memory, `to` is there after
-// cuda_synchronize().
+// Copies in the order of the stream. From pageable host memory the call waits for the stream and
+// returns when `from` may be reused; from pinned memory it returns at once, and `from` must stay until
+// the copy is done. In host memory, `to` is there after cuda_synchronize().
 void cuda_copy_to_device(void* stream, void* to, const void* from, int64_t bytes);
 void cuda_copy_to_host(void* stream, void* to, const void* from, int64_t bytes);
 void cuda_copy_on_device(void* stream, void* to, const void* from, int64_t bytes);

@@ -25,6 +25,7 @@ void Stream::synchronize() {
   KernelFault fault{};
   cuda_copy_to_host(handle_, &fault, fault_.data(), sizeof fault);
   cuda_synchronize(handle_);
+  staging_.clear();
   if (fault.code == KernelFault::none) return;
   const KernelFault clear{};
   cuda_copy_to_device(handle_, fault_.data(), &clear, sizeof clear);
@@ -34,6 +35,14 @@ void Stream::synchronize() {
     fail("{}: row {}: id {} is outside the table of {}", op, fault.row, fault.value, fault.limit);
   fail("{}: row {} holds a value that is not a number", op, fault.row);
 }
+
+namespace {
+void copy_staged(Stream& stream, const Tensor& to, const Tensor& from) {
+  std::byte* piece = stream.staging().take(from.bytes());
+  std::memcpy(piece, from.data, size_t(from.bytes()));
+  cuda_copy_to_device(stream.handle(), to.data, piece, from.bytes());
+}
+}  // namespace
 
 void copy(Stream& stream, const Tensor& to, const Tensor& from) {
   check(to.shape == from.shape && to.dtype == from.dtype, "copy: {} of {} from {} of {}",
@@ -47,6 +56,8 @@ void copy(Stream& stream, const Tensor& to, const Tensor& from) {
     std::memmove(to.data, from.data, size_t(to.bytes()));
   else if (to.device == Device::cpu)
     cuda_copy_to_host(stream.handle(), to.data, from.data, to.bytes());
+  else if (from.device == Device::cpu && from.bytes() <= Staging::kMost)
+    copy_staged(stream, to, from);
   else if (from.device == Device::cpu)
     cuda_copy_to_device(stream.handle(), to.data, from.data, to.bytes());
   else

@@ -11,6 +11,7 @@
 
 #include "kernels/core/device.h"
 #include "kernels/core/memory.h"
+#include "kernels/core/staging.h"
 
 namespace laclip {
 
@@ -65,17 +66,19 @@ class Stream {
   void* handle() const { return handle_; }  // cudaStream_t
   FaultSink fault() const { return {reinterpret_cast<KernelFault*>(fault_.data()), contract_}; }
   void begin_op(const char* contract) { contract_ = contract; }
+  Staging& staging() { return staging_; }
 
  private:
   Device device_;
   Scratch scratch_, library_scratch_;
+  Staging staging_;
   Buffer fault_;
   void* handle_ = nullptr;
   const char* contract_ = "";
 };
 
-// to = from, of one shape and type, each on any device, in the order of the stream. A host tensor is
-// filled after synchronize().
+// to = from, of one shape and type, each on any device, in the order of the stream. A host tensor may be
+// reused on return; one that is written is filled after synchronize().
 void copy(Stream& stream, const Tensor& to, const Tensor& from);
 
 // A tensor where the host can read it: itself, or a copy that is there when the constructor returns,

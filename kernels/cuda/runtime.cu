@@ -21,6 +21,18 @@ std::byte* cuda_allocate(std::string_view purpose, int64_t bytes) {
 
 void cuda_free(std::byte* memory) { static_cast<void>(cudaFree(memory)); }
 
+std::byte* cuda_allocate_pinned(int64_t bytes) {
+  void* memory = nullptr;
+  if (cudaMallocHost(&memory, size_t(bytes)) != cudaSuccess) {
+    static_cast<void>(cudaGetLastError());
+    fail("no pinned host memory for {}; raise the limit of locked memory (ulimit -l)",
+         format_bytes(double(bytes)));
+  }
+  return static_cast<std::byte*>(memory);
+}
+
+void cuda_free_pinned(std::byte* memory) { static_cast<void>(cudaFreeHost(memory)); }
+
 CudaMemory cuda_memory() {
   size_t free = 0, total = 0;
   check_cuda(cudaMemGetInfo(&free, &total));
@@ -66,6 +78,14 @@ void cuda_synchronize(void* stream) {
 
 void cuda_synchronize_device() { check_cuda(cudaDeviceSynchronize()); }
 
+void cuda_order(void* first, void* then) {
+  cudaEvent_t event;
+  check_cuda(cudaEventCreateWithFlags(&event, cudaEventDisableTiming));
+  check_cuda(cudaEventRecord(event, static_cast<cudaStream_t>(first)));
+  check_cuda(cudaStreamWaitEvent(static_cast<cudaStream_t>(then), event, 0));
+  check_cuda(cudaEventDestroy(event));  // its memory stays until it has happened
+}
+
 void cuda_read(void* to, const void* from, int64_t bytes) {
   cuda_synchronize_device();
   cuda_copy_to_host(nullptr, to, from, bytes);
@@ -79,7 +99,6 @@ void cuda_write(void* to, const void* from, int64_t bytes) {
 }
 
 void cuda_copy_to_device(void* stream, void* to, const void* from, int64_t bytes) {
-  // From pageable memory the call returns when the bytes have been taken.
   check_cuda(cudaMemcpyAsync(to, from, size_t(bytes), cudaMemcpyHostToDevice,
                              static_cast<cudaStream_t>(stream)));
 }

@@ -145,12 +145,14 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t product, co
                               const void* a, cublasLtMatrixLayout_t of_a, const void* b,
                               cublasLtMatrixLayout_t of_b, const void* beta, const void* c,
                               cublasLtMatrixLayout_t of_c, void* d, cublasLtMatrixLayout_t of_d,
-                              const cublasLtMatmulAlgo_t* algorithm, void*, size_t, cudaStream_t) {
+                              const cublasLtMatmulAlgo_t* algorithm, void*, size_t,
+                              cudaStream_t stream) {
   if (!fit(*product, *of_a, *of_b, *of_c, *of_d)) return CUBLAS_STATUS_INVALID_VALUE;
   const void* addresses[] = {a, b, c, d};
   for (int i = 0; i < 4; ++i)  // an algorithm is for addresses of the alignment it was asked with
     if (reinterpret_cast<uintptr_t>(addresses[i]) % algorithm->data[i] != 0)
       return CUBLAS_STATUS_NOT_SUPPORTED;
+  laclip::simt::arrive(stream);
   const DeviceMemory::Access access;
   const float scale = *static_cast<const float*>(alpha), keep = *static_cast<const float*>(beta);
   const uint64_t depth = of_a->columns_of(product->a);

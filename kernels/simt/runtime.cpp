@@ -2,6 +2,9 @@
 
 #include <cstdlib>
 #include <cstring>
+#include <map>
+#include <mutex>
+#include <set>
 #include <vector>
 
 #include "kernels/simt/device_memory.h"
@@ -9,23 +12,58 @@
 using laclip::simt::DeviceMemory;
 
 namespace {
-struct Delivery {
+struct Delivery {  // to the host
   void* to;
   std::vector<std::byte> bytes;
 };
+struct Arrival {  // on the device, from pinned memory
+  void* to;
+  const void* from;
+  size_t bytes;
+};
+struct Pinned {
+  std::mutex mutex;
+  std::map<const std::byte*, size_t> blocks;
+  bool holds(const void* address) {
+    const std::lock_guard lock(mutex);
+    const auto* at = static_cast<const std::byte*>(address);
+    auto after = blocks.upper_bound(at);
+    if (after == blocks.begin()) return false;
+    const auto& [begin, bytes] = *--after;
+    return at < begin + bytes;
+  }
+} pinned;
 }  // namespace
 
 struct laclip_simt_stream {
   std::vector<Delivery> deliveries;
+  std::vector<Arrival> arrivals;
   void deliver() {
     for (const Delivery& d : deliveries) std::memcpy(d.to, d.bytes.data(), d.bytes.size());
     deliveries.clear();
+  }
+  void arrive() {
+    if (arrivals.empty()) return;
+    const DeviceMemory::Access access;
+    for (const Arrival& a : arrivals) std::memcpy(a.to, a.from, a.bytes);
+    arrivals.clear();
   }
 };
 
 struct laclip_simt_event {
   cudaStream_t stream = nullptr;
 };
+
+namespace {
+struct Streams {
+  std::mutex mutex;
+  std::set<cudaStream_t> all;
+} streams;
+}  // namespace
+
+void laclip::simt::arrive(cudaStream_t stream) {
+  if (stream) stream->arrive();
+}
 
 const char* cudaGetErrorString(cudaError_t error) {
   return error == cudaSuccess                 ? "no error"
@@ -52,10 +90,15 @@ cudaError_t cudaFree(void* memory) {
 
 cudaError_t cudaMallocHost(void** memory, size_t bytes) {
   *memory = std::malloc(bytes);
-  return *memory ? cudaSuccess : cudaErrorMemoryAllocation;
+  if (!*memory) return cudaErrorMemoryAllocation;
+  const std::lock_guard lock(pinned.mutex);
+  pinned.blocks[static_cast<const std::byte*>(*memory)] = bytes;
+  return cudaSuccess;
 }
 
 cudaError_t cudaFreeHost(void* memory) {
+  const std::lock_guard lock(pinned.mutex);
+  pinned.blocks.erase(static_cast<const std::byte*>(memory));
   std::free(memory);
   return cudaSuccess;
 }
@@ -68,20 +111,34 @@ cudaError_t cudaMemGetInfo(size_t* free, size_t* total) {
 
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
   *stream = new laclip_simt_stream;
+  const std::lock_guard lock(streams.mutex);
+  streams.all.insert(*stream);
   return cudaSuccess;
 }
 
 cudaError_t cudaStreamDestroy(cudaStream_t stream) {
+  const std::lock_guard lock(streams.mutex);
+  streams.all.erase(stream);
   delete stream;
   return cudaSuccess;
 }
 
 cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
-  if (stream) stream->deliver();
+  if (stream) {
+    stream->arrive();
+    stream->deliver();
+  }
   return cudaSuccess;
 }
 
-cudaError_t cudaDeviceSynchronize() { return cudaSuccess; }  // streams run at once
+cudaError_t cudaDeviceSynchronize() {
+  const std::lock_guard lock(streams.mutex);
+  for (cudaStream_t stream : streams.all) {
+    stream->arrive();
+    stream->deliver();
+  }
+  return cudaSuccess;
+}
 
 cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpyKind kind,
                             cudaStream_t stream) {
@@ -93,6 +150,12 @@ cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpy
   if (memory.holds(to) != to_device || memory.holds(from) != from_device)
     return cudaErrorInvalidValue;
   const DeviceMemory::Access access;
+  if (kind == cudaMemcpyHostToDevice && stream && pinned.holds(from)) {
+    stream->arrivals.push_back({to, from, bytes});
+    std::memset(to, 0xcd, bytes);
+    return cudaSuccess;
+  }
+  laclip::simt::arrive(stream);
   if (kind == cudaMemcpyDeviceToHost && stream) {
     const auto* begin = static_cast<const std::byte*>(from);
     stream->deliveries.push_back({to, {begin, begin + bytes}});
@@ -103,8 +166,9 @@ cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpy
   return cudaSuccess;
 }
 
-cudaError_t cudaMemsetAsync(void* to, int value, size_t bytes, cudaStream_t) {
+cudaError_t cudaMemsetAsync(void* to, int value, size_t bytes, cudaStream_t stream) {
   if (bytes == 0) return cudaSuccess;
+  laclip::simt::arrive(stream);
   if (!DeviceMemory::instance().holds(to)) return cudaErrorInvalidValue;
   const DeviceMemory::Access access;
   std::memset(to, value, bytes);
@@ -123,6 +187,11 @@ cudaError_t cudaEventDestroy(cudaEvent_t event) {
 
 cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
   event->stream = stream;
+  return cudaSuccess;
+}
+
+cudaError_t cudaStreamWaitEvent(cudaStream_t, cudaEvent_t event, unsigned) {
+  laclip::simt::arrive(event->stream);
   return cudaSuccess;
 }
 

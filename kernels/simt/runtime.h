@@ -1,5 +1,7 @@
-// CUDA's runtime functions on the host, as far as they are used here. Streams run at once; a copy to
-// the host is delivered when the host waits for its stream, and until then its place holds 0xcd.
+// CUDA's runtime functions on the host, as far as they are used here. Streams run at once, but for copies:
+// one to the host is delivered when the host waits for its stream; one from pinned memory arrives when
+// its stream, or one that waits for an event of it, goes on with something. Until then its place holds
+// 0xcd, and of pinned memory it takes what is there at that time.
 #pragma once
 
 #include <cstddef>
@@ -30,3 +32,8 @@ cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned flags);
 cudaError_t cudaEventDestroy(cudaEvent_t event);
 cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream);
 cudaError_t cudaEventSynchronize(cudaEvent_t event);
+cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned flags);
+
+namespace laclip::simt {
+void arrive(cudaStream_t stream);  // what is under way to the device, before a kernel begins
+}

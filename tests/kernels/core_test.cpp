@@ -4,6 +4,7 @@
 #include <functional>
 #include <string>
 
+#include "kernels/core/cuda_runtime.h"
 #include "kernels/core/memory.h"
 #include "kernels/core/op.h"
 #include "kernels/ops/layernorm.h"
@@ -138,6 +139,48 @@ TEST(Bf16, RoundsToNearestEvenAndKeepsNan) {
   EXPECT_EQ(bf16(std::bit_cast<float>(0x3f808001u)).bits, 0x3f81);
   EXPECT_TRUE(std::isnan(float(bf16(std::nanf("")))));
   EXPECT_TRUE(std::isinf(float(bf16(3.4e38f))));
+}
+
+TEST(Staging, HostMemoryMayBeReusedAtOnce) {
+  Stream stream(Device::cuda);
+  const Buffer there("test", 400 * 4, Device::cuda);
+  for (int64_t i = 0; i < 400; ++i) {
+    auto value = float(i);
+    copy(stream, there.tensor({1}, DType::f32, 4 * i), tensor_of(&value, {1}));
+  }
+  stream.synchronize();
+  const HostCopy got(there.tensor({400}, DType::f32));
+  for (int64_t i = 0; i < 400; ++i) EXPECT_EQ(got.tensor().as<float>()[i], float(i));
+}
+
+TEST(Staging, PiecesDoNotOverlapAndAreGivenOutAgain) {
+  if (cuda_devices() == 0) GTEST_SKIP();
+  Staging staging;
+  std::byte* first = staging.take(100);
+  EXPECT_GE(staging.take(1) - first, 100);
+  std::byte* whole = staging.take(Staging::kMost);
+  EXPECT_TRUE(whole >= first + Staging::kMost || whole + Staging::kMost <= first);
+  staging.clear();
+  EXPECT_EQ(staging.take(1), first);
+  EXPECT_THROW(staging.take(Staging::kMost + 1), Error);
+}
+
+TEST(Upload, ArrivesInTheOrderOfTheStreamThatWaits) {
+  for (Device device : {Device::cpu, Device::cuda}) {
+    Stream stream(device);
+    Upload upload("test", 8, device);
+    std::vector<float> host[3] = {{1, 2}, {3, 4}, {5, 6}};
+    std::vector<float> got(2);
+    Tensor next = upload.begin(tensor_of(host[0]));
+    for (int i = 0; i < 3; ++i) {
+      const Tensor now = next;
+      upload.arrive(stream);
+      if (i < 2) next = upload.begin(tensor_of(host[i + 1]));
+      copy(stream, tensor_of(got), now);
+      stream.synchronize();
+      EXPECT_EQ(got, host[i]) << name_of(device) << ' ' << i;
+    }
+  }
 }
 
 }  // namespace

@@ -95,7 +95,7 @@ TEST_P(ClipGolden, FeaturesLossAndEveryGradient) {
   Clip model(golden.config, DType::f32, Training::yes, 0, device());
   golden.load(model);
   ClipTrainer trainer(model, 6, 6);
-  const float loss = trainer.compute_gradients(golden.batch);
+  const float loss = trainer.compute_gradients(golden.batch).loss;
   const double want = golden.file.tensor("loss").as<double>()[0];
   EXPECT_NEAR(double(loss) / want, 1, 1e-6);
   const double least = kLeastShare * norm_of(model.parameters().gradients());
@@ -123,7 +123,7 @@ TEST_P(ClipGolden, FiveStepsOfAdamw) {
   // The goldens' eps: with a smaller one a gradient that is zero within rounding moves its weight.
   const OptimizerOptions options{.beta1 = 0.9, .beta2 = 0.98, .eps = 1e-5, .decay = 0.5};
   for (int64_t step = 1; step <= 5; ++step) {
-    const float loss = trainer.compute_gradients(golden.batch);
+    const float loss = trainer.compute_gradients(golden.batch).loss;
     const double tolerance = step == 1 ? 1e-6 : 1e-5;
     EXPECT_NEAR(double(loss) / golden.file.tensor("losses").as<double>()[step - 1], 1, tolerance);
     trainer.apply(options, 1e-3, step);
@@ -145,10 +145,10 @@ TEST_P(ClipGolden, MicroBatchesGiveTheFullBatch) {
   golden.load(whole);
   golden.load(parts);
   ClipTrainer whole_trainer(whole, 6, 6);
-  const float loss = whole_trainer.compute_gradients(golden.batch);
+  const float loss = whole_trainer.compute_gradients(golden.batch).loss;
   for (int64_t micro : {1, 3, 4}) {
     ClipTrainer trainer(parts, 6, micro);
-    EXPECT_FLOAT_EQ(trainer.compute_gradients(golden.batch), loss);
+    EXPECT_FLOAT_EQ(trainer.compute_gradients(golden.batch).loss, loss);
     const double least = kLeastShare * norm_of(whole.parameters().gradients());
     for (const Parameter& p : parts.parameters().list())
       EXPECT_LE(relative_l2(p.gradient, whole.parameters().find(p.name)->gradient, least), 1e-5)
@@ -161,10 +161,10 @@ TEST_P(ClipGolden, Bf16IsCloseAndLearns) {
   Clip model(golden.config, DType::bf16, Training::yes, 0, device());
   golden.load(model);
   ClipTrainer trainer(model, 6, 6);
-  float loss = trainer.compute_gradients(golden.batch);
+  float loss = trainer.compute_gradients(golden.batch).loss;
   EXPECT_NEAR(loss, golden.file.tensor("loss").as<double>()[0], 0.05);
   for (int64_t step = 1; step <= 60; ++step) {
-    loss = trainer.compute_gradients(golden.batch);
+    loss = trainer.compute_gradients(golden.batch).loss;
     trainer.apply({.decay = 0}, 2e-3, step);
   }
   EXPECT_LT(loss, 0.1);  // one batch, learned by heart
@@ -199,7 +199,7 @@ TEST(Clip, OverfitsOneBatch) {
   ClipTrainer trainer(model, 6, 6);
   float loss = 0;
   for (int64_t step = 1; step <= 80; ++step) {
-    loss = trainer.compute_gradients(golden.batch);
+    loss = trainer.compute_gradients(golden.batch).loss;
     trainer.apply({.decay = 0}, 2e-3, step);
   }
   EXPECT_LT(loss, 0.05);

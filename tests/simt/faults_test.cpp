@@ -191,6 +191,36 @@ TEST(Faults, CopyToTheHostThatIsReadTooEarly) {
   cudaStreamDestroy(stream);
 }
 
+// A stream that does not wait for the other reads what was there before the copy came.
+TEST(Faults, CopyFromPinnedMemoryThatIsNotWaitedFor) {
+  cudaStream_t copies, work;
+  cudaEvent_t event;
+  void* pinned = nullptr;
+  ASSERT_EQ(cudaStreamCreateWithFlags(&copies, cudaStreamNonBlocking), cudaSuccess);
+  ASSERT_EQ(cudaStreamCreateWithFlags(&work, cudaStreamNonBlocking), cudaSuccess);
+  ASSERT_EQ(cudaEventCreateWithFlags(&event, cudaEventDisableTiming), cudaSuccess);
+  ASSERT_EQ(cudaMallocHost(&pinned, 4), cudaSuccess);
+  DeviceArray<int> data({0});
+  const auto seen = [&] {
+    int value = 0;
+    EXPECT_EQ(cudaMemcpyAsync(&value, data.get(), 4, cudaMemcpyDeviceToHost, work), cudaSuccess);
+    EXPECT_EQ(cudaStreamSynchronize(work), cudaSuccess);
+    return value;
+  };
+  int& from = *static_cast<int*>(pinned);
+  from = 42;
+  ASSERT_EQ(cudaMemcpyAsync(data.get(), pinned, 4, cudaMemcpyHostToDevice, copies), cudaSuccess);
+  EXPECT_NE(seen(), 42);
+  from = 43;  // too early: the copy takes what is there when it runs
+  ASSERT_EQ(cudaEventRecord(event, copies), cudaSuccess);
+  ASSERT_EQ(cudaStreamWaitEvent(work, event, 0), cudaSuccess);
+  EXPECT_EQ(seen(), 43);
+  cudaFreeHost(pinned);
+  cudaEventDestroy(event);
+  cudaStreamDestroy(copies);
+  cudaStreamDestroy(work);
+}
+
 // ---- warps
 
 __global__ void shuffle_without_lane_5(int* out) {

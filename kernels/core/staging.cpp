@@ -1,0 +1,48 @@
+#include "kernels/core/staging.h"
+
+#include <cstring>
+
+#include "kernels/core/cuda_runtime.h"
+#include "kernels/core/stream.h"
+
+namespace laclip {
+
+PinnedBuffer::PinnedBuffer(int64_t bytes) : data_(cuda_allocate_pinned(bytes)), bytes_(bytes) {}
+PinnedBuffer::~PinnedBuffer() { cuda_free_pinned(data_); }
+
+std::byte* Staging::take(int64_t bytes) {
+  check(bytes <= kMost, "staging: a piece of {} bytes where {} are possible", bytes, kMost);
+  if (used_ + bytes > kMost) ++block_, used_ = 0;
+  if (block_ == blocks_.size()) blocks_.emplace_back(kMost);
+  std::byte* piece = blocks_[block_].data() + used_;
+  used_ += (bytes + kAlignment - 1) / kAlignment * kAlignment;
+  return piece;
+}
+
+Upload::Upload(const std::string& purpose, int64_t bytes, Device device) {
+  if (device == Device::cpu) return;
+  for (int i = 0; i < 2; ++i) places_.emplace_back(purpose, bytes);
+  stream_ = cuda_create_stream();
+}
+
+Upload::~Upload() {
+  if (!stream_) return;
+  cuda_synchronize(stream_);  // memory outlives the copies
+  cuda_destroy_stream(stream_);
+}
+
+Tensor Upload::begin(const Tensor& host) {
+  if (!stream_ || host.device == Device::cuda) return host;
+  Place& place = places_[next_];
+  next_ = 1 - next_;
+  const Tensor there = place.device.tensor(host.shape, host.dtype);
+  std::memcpy(place.host.data(), host.data, size_t(host.bytes()));
+  cuda_copy_to_device(stream_, there.data, place.host.data(), host.bytes());
+  return there;
+}
+
+void Upload::arrive(Stream& stream) {
+  if (stream_) cuda_order(stream_, stream.handle());
+}
+
+}  // namespace laclip
