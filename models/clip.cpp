@@ -51,10 +51,12 @@ void Clip::backward_texts(Step& step, const SavedTexts& saved, In dfeatures) con
 }
 
 Clip::SavedFeature Clip::normalize(Step& step, Tensor raw, Out features) const {
-  const SavedFeature saved{step.tensor(raw.shape), step.statistics({raw[0]})};
+  const bool direct = features.dtype == raw.dtype;
+  const SavedFeature saved{direct ? features.tensor() : step.tensor(raw.shape),
+                           step.statistics({raw[0]})};
   l2_normalize_forward(step.stream, saved.unit, saved.norm, raw);
   const int64_t count = raw.elements();
-  convert(step.stream, features.view({count}), saved.unit.view({count}));
+  if (!direct) convert(step.stream, features.view({count}), saved.unit.view({count}));
   return saved;
 }
 

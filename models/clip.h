@@ -35,7 +35,8 @@ class Clip {
     TextTransformer::Saved tower;
     SavedFeature feature;
   };
-  // Unit features[B E] in fp32. saved null: nothing is kept, the arena is left as it was.
+  // Unit features[B E], in fp32 or in the model's type; then they belong to what is saved. saved null:
+  // nothing is kept, the arena is left as it was.
   void encode_images(Step& step, In images, Out features, SavedImages* saved = nullptr) const;
   void encode_texts(Step& step, const TextBatch& batch, Out features,
                     SavedTexts* saved = nullptr) const;

@@ -14,7 +14,8 @@ ClipTrainer::ClipTrainer(Clip& model, int64_t batch, int64_t micro_batch)
       embed_(model.config().embed),
       stream_(model.device()),
       upload_("images", image_bytes(model.config(), batch), model.device()),
-      features_("features", feature_bytes(model.config(), batch), model.device()),
+      features_("features", 2 * batch * embed_ * size_of(model.dtype()), model.device()),
+      dfeatures_("gradients of features", 4 * (2 * batch * embed_ + 2 * batch + 1), model.device()),
       activation_bytes_(laclip::activation_bytes(model, std::min(batch, micro_batch))),
       arena_("activations", activation_bytes_, model.device()) {
   check(batch > 0 && micro_batch > 0, "a batch of {} in micro-batches of {} is not possible", batch,
@@ -25,8 +26,9 @@ int64_t image_bytes(const ClipConfig& config, int64_t batch) {
   return batch * config.image_size * config.image_size * 3;
 }
 
-int64_t feature_bytes(const ClipConfig& config, int64_t batch) {
-  return 4 * (4 * batch * config.embed + 2 * batch + 1);
+int64_t feature_bytes(const Clip& model, int64_t batch) {
+  const int64_t both = 2 * batch * model.config().embed;
+  return both * size_of(model.dtype()) + 4 * (both + 2 * batch + 1);
 }
 
 int64_t activation_bytes(const Clip& model, int64_t pairs) {
@@ -40,7 +42,8 @@ int64_t activation_bytes(const Clip& model, int64_t pairs) {
                       DType::u8,
                       model.device()};
   Arena beside(model.device());
-  const Tensor features = beside.tensor({pairs, c.embed}, DType::f32);
+  const Tensor features = beside.tensor({pairs, c.embed}, model.dtype()),
+               dfeatures = beside.tensor({pairs, c.embed}, DType::f32);
   TextBatch texts;
   const std::vector<int32_t> longest(size_t(c.context_length), 0);
   for (int64_t i = 0; i < pairs; ++i) texts.add(longest);
@@ -48,8 +51,8 @@ int64_t activation_bytes(const Clip& model, int64_t pairs) {
   Clip::SavedTexts saved_texts;
   model.encode_images(step, images, features, &saved_images);
   model.encode_texts(step, texts, features, &saved_texts);
-  model.backward_images(step, saved_images, features);
-  model.backward_texts(step, saved_texts, features);
+  model.backward_images(step, saved_images, dfeatures);
+  model.backward_texts(step, saved_texts, dfeatures);
   return arena.high_water();
 }
 
@@ -63,27 +66,35 @@ std::vector<ClipTrainer::Micro> ClipTrainer::split(Tensor images, const ClipBatc
     Micro micro;
     micro.images = images.rows(begin, count);
     for (int64_t i = 0; i < count; ++i) micro.texts.add(batch.captions[size_t(begin + i)]);
-    Tensor* views[] = {&micro.image_features, &micro.text_features, &micro.dimage_features,
-                       &micro.dtext_features};
-    for (int64_t v = 0; v < 4; ++v)
-      *views[v] = features_.tensor({count, embed_}, DType::f32, 4 * embed_ * (v * batch_ + begin));
+    micro.image_features = features(0).rows(begin, count);
+    micro.text_features = features(1).rows(begin, count);
+    micro.dimage_features = dfeatures(0).rows(begin, count);
+    micro.dtext_features = dfeatures(1).rows(begin, count);
     parts.push_back(std::move(micro));
   }
   return parts;
 }
 
+Tensor ClipTrainer::features(int64_t side) const {
+  const int64_t bytes = batch_ * embed_ * size_of(model_.dtype());
+  return features_.tensor({batch_, embed_}, model_.dtype(), side * bytes);
+}
+Tensor ClipTrainer::dfeatures(int64_t side) const {
+  return dfeatures_.tensor({batch_, embed_}, DType::f32, 4 * side * batch_ * embed_);
+}
+
 Tensor ClipTrainer::loss(int64_t B) {
-  auto part = [&](int64_t v) {
-    return features_.tensor({B, embed_}, DType::f32, 4 * embed_ * v * batch_);
+  const auto behind = [&](int64_t count, int64_t at) {
+    return dfeatures_.tensor({count}, DType::f32, 4 * (2 * batch_ * embed_ + at));
   };
-  auto row = [&](int64_t v) {
-    return features_.tensor({B}, DType::f32, 4 * (4 * batch_ * embed_ + v * batch_));
-  };
-  const Tensor value = features_.tensor({1}, DType::f32, 4 * (4 * batch_ * embed_ + 2 * batch_));
+  const Tensor image = features(0).rows(0, B), text = features(1).rows(0, B);
+  const Tensor lse_image = behind(B, 0), lse_text = behind(B, batch_),
+               value = behind(1, 2 * batch_);
   const Parameter& scale = model_.logit_scale_parameter();
-  contrastive_forward(stream_, value, row(0), row(1), part(0), part(1), scale.master.view({1}));
-  contrastive_backward(stream_, part(2), part(3), scale.gradient.view({1}), part(0), part(1),
-                       scale.master.view({1}), row(0), row(1));
+  contrastive_forward(stream_, value, lse_image, lse_text, image, text, scale.master.view({1}));
+  contrastive_backward(stream_, dfeatures(0).rows(0, B), dfeatures(1).rows(0, B),
+                       scale.gradient.view({1}), image, text, scale.master.view({1}), lse_image,
+                       lse_text);
   return value;
 }
 

@@ -21,7 +21,7 @@ struct ClipBatch {
 // Memory of a step beside the parameters: images; features and their gradients of a batch; activations of a
 // micro-batch of `pairs`, all captions as long as they can be.
 int64_t image_bytes(const ClipConfig& config, int64_t batch);  // of one batch; a GPU has two
-int64_t feature_bytes(const ClipConfig& config, int64_t batch);
+int64_t feature_bytes(const Clip& model, int64_t batch);
 int64_t activation_bytes(const Clip& model, int64_t pairs);
 
 class ClipTrainer {
@@ -44,17 +44,19 @@ class ClipTrainer {
   struct Micro {
     Tensor images;
     TextBatch texts;
-    Tensor image_features, text_features;  // [b E] fp32, parts of those of the batch
+    Tensor image_features, text_features;  // [b E], parts of those of the batch
     Tensor dimage_features, dtext_features;
   };
   std::vector<Micro> split(Tensor images, const ClipBatch& batch) const;
-  Tensor loss(int64_t B);  // [1], on the device
+  Tensor features(int64_t side) const, dfeatures(int64_t side) const;  // [batch E]: image, text
+  Tensor loss(int64_t B);                                              // [1], on the device
 
   Clip& model_;
   int64_t batch_, micro_batch_, embed_;
   Stream stream_;
   Upload upload_;
-  Buffer features_;  // image, text and their gradients [4 B E], lse [2 B], loss [1]
+  Buffer features_;   // image and text [2 B E] in the model's type
+  Buffer dfeatures_;  // fp32: their gradients [2 B E], lse [2 B], loss [1]
   int64_t activation_bytes_;
   Arena arena_;
 };

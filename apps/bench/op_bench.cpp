@@ -230,12 +230,12 @@ void OpBench::attention(int64_t T, bool causal) {
 void OpBench::contrastive() {
   const int64_t B = scaled(32768), E = 512;
   const float unit = 1 / std::sqrt(float(E));
-  const Tensor image = tensor({B, E}, DType::f32, unit), text = tensor({B, E}, DType::f32, unit),
+  const Tensor image = tensor({B, E}, DType::bf16, unit), text = tensor({B, E}, DType::bf16, unit),
                dimage = tensor({B, E}), dtext = tensor({B, E}), rows = tensor({B}),
                columns = tensor({B}), loss = tensor({1}), scale = tensor({1}), dscale = tensor({1});
   const double product = 2 * double(B) * double(B) * double(E);
-  report("contrastive, both passes", fmt::format("{} x {}", B, E), DType::f32,
-         4.0 * double(B) * double(E) * 6, 4 * product, [&] {
+  report("contrastive, both passes", fmt::format("{} x {}", B, E), DType::bf16,
+         16.0 * double(B) * double(E), 4 * product, [&] {
            contrastive_forward(stream_, loss, rows, columns, image, text, scale);
            contrastive_backward(stream_, dimage, dtext, dscale, image, text, scale, rows, columns);
          });

@@ -49,7 +49,7 @@ std::vector<Row> rows_of(const Clip& model, int64_t batch, int64_t micro) {
   if (p.values()) rows.push_back({"weights (bf16)", p.values().bytes()});
   rows.push_back({"gradients", p.gradients().bytes()});
   rows.push_back({"optimizer moments", 2 * p.first_moments().bytes()});
-  rows.push_back({"features", feature_bytes(c, batch)});
+  rows.push_back({"features", feature_bytes(model, batch)});
   rows.push_back({"activations", activation_bytes(model, micro)});
   rows.push_back({"input", input});
   return rows;

@@ -72,12 +72,12 @@ def attention(batch, length, causal):
 
 
 def contrastive(batch, width):
-    image, text = (F.normalize(normal(batch, width, dtype=torch.float32), dim=-1).requires_grad_()
-                   for _ in range(2))
+    image, text = (F.normalize(normal(batch, width, dtype=torch.float32), dim=-1).bfloat16()
+                   .requires_grad_() for _ in range(2))
     labels = torch.arange(batch, device=DEVICE)
 
     def both():
-        logits = 100 * image @ text.t()
+        logits = (100 * image @ text.t()).float()
         loss = (F.cross_entropy(logits, labels) + F.cross_entropy(logits.t(), labels)) / 2
         return torch.autograd.grad(loss, (image, text))
 

@@ -17,17 +17,27 @@ struct Tile {
   float* s;  // [rows columns]
 };
 
+// Unit features in fp32: themselves, or a copy in `memory`.
+const float* in_f32(In features, float* memory) {
+  if (features.dtype == DType::f32) return features.as<float>();
+  const bf16* from = features.as<bf16>();
+  const int64_t count = features.elements();
+#pragma omp parallel for simd schedule(static)
+  for (int64_t i = 0; i < count; ++i) memory[i] = float(from[i]);
+  return memory;
+}
+int64_t copied(In features) { return features.dtype == DType::f32 ? 0 : features.elements(); }
+
 // Calls body(tile) for all tiles of s, row blocks outside.
 template <class Body>
-void for_each_tile(Stream& stream, float* tile_memory, In image, In text, float scale,
-                   Body&& body) {
-  const int64_t B = image[0], E = image[1];
+void for_each_tile(Stream& stream, float* tile_memory, const float* image, const float* text,
+                   int64_t B, int64_t E, float scale, Body&& body) {
   for (int64_t row = 0; row < B; row += kRows) {
     for (int64_t column = 0; column < B; column += kColumns) {
       const Tile tile{row, std::min(kRows, B - row), column, std::min(kColumns, B - column),
                       tile_memory};
       gemm(stream, {tile.rows, tile.columns, E, Layout::plain, Layout::transposed}, tile.s,
-           image.as<float>() + row * E, text.as<float>() + column * E);
+           image + row * E, text + column * E);
       const int64_t count = tile.rows * tile.columns;
 #pragma omp parallel for simd schedule(static)
       for (int64_t i = 0; i < count; ++i) tile.s[i] *= scale;
@@ -40,15 +50,17 @@ void for_each_tile(Stream& stream, float* tile_memory, In image, In text, float 
 
 void contrastive_forward(Stream& stream, Out loss, Out lse_image, Out lse_text, In image, In text,
                          In logit_scale) {
-  const int64_t B = image[0];
+  const int64_t B = image[0], E = image[1], copy = copied(image);
   const float scale = std::exp(*logit_scale.as<float>());
-  float* memory = stream.scratch().reserve<float>(kRows * kColumns + B + 4 * B);
+  float* memory = stream.scratch().reserve<float>(kRows * kColumns + B + 4 * B + 2 * copy);
   float* diagonal = memory + kRows * kColumns;
   auto* row_sums = reinterpret_cast<LogSum*>(diagonal + B);
   LogSum* column_sums = row_sums + B;
   std::fill(row_sums, row_sums + 2 * B, LogSum{});
 
-  for_each_tile(stream, memory, image, text, scale, [&](const Tile& t) {
+  auto* copies = reinterpret_cast<float*>(column_sums + B);
+  const float *images = in_f32(image, copies), *texts = in_f32(text, copies + copy);
+  for_each_tile(stream, memory, images, texts, B, E, scale, [&](const Tile& t) {
 #pragma omp parallel
     {
 #pragma omp for schedule(static) nowait
@@ -76,17 +88,19 @@ void contrastive_forward(Stream& stream, Out loss, Out lse_image, Out lse_text, 
 
 void contrastive_backward(Stream& stream, Out dimage, Out dtext, Acc dlogit_scale, In image,
                           In text, In logit_scale, In lse_image, In lse_text) {
-  const int64_t B = image[0], E = image[1];
+  const int64_t B = image[0], E = image[1], copy = copied(image);
   const float scale = std::exp(*logit_scale.as<float>());
   const float share = 1.0f / (2.0f * float(B));
-  float* memory = stream.scratch().reserve<float>(kRows * kColumns + kRows);
+  float* memory = stream.scratch().reserve<float>(kRows * kColumns + kRows + 2 * copy);
   float* row_totals = memory + kRows * kColumns;
+  float* copies = row_totals + kRows;
+  const float *images = in_f32(image, copies), *texts = in_f32(text, copies + copy);
   std::fill(dimage.as<float>(), dimage.as<float>() + B * E, 0.0f);
   std::fill(dtext.as<float>(), dtext.as<float>() + B * E, 0.0f);
   const float *by_image = lse_image.as<float>(), *by_text = lse_text.as<float>();
   double dscale = 0;
 
-  for_each_tile(stream, memory, image, text, scale, [&](const Tile& t) {
+  for_each_tile(stream, memory, images, texts, B, E, scale, [&](const Tile& t) {
 #pragma omp parallel for schedule(static)
     for (int64_t a = 0; a < t.rows; ++a) {
       float* s = t.s + a * t.columns;
@@ -104,9 +118,9 @@ void contrastive_backward(Stream& stream, Out dimage, Out dtext, Acc dlogit_scal
     }
     for (int64_t a = 0; a < t.rows; ++a) dscale += double(row_totals[a]);
     gemm(stream, {.m = t.rows, .n = E, .k = t.columns, .accumulate = true},
-         dimage.as<float>() + t.row * E, t.s, text.as<float>() + t.column * E);
+         dimage.as<float>() + t.row * E, t.s, texts + t.column * E);
     gemm(stream, {.m = t.columns, .n = E, .k = t.rows, .a = Layout::transposed, .accumulate = true},
-         dtext.as<float>() + t.column * E, t.s, image.as<float>() + t.row * E);
+         dtext.as<float>() + t.column * E, t.s, images + t.row * E);
   });
   *dlogit_scale.as<float>() += float(dscale);
 }

@@ -9,12 +9,10 @@
 namespace laclip::cuda {
 namespace {
 
-using Features = LogitOperand<float>;
-using Tile = LogitTile<float>;
-
-Features rows_of(In features, int64_t begin, int64_t count) {
+template <class T>
+LogitOperand<T> rows_of(In features, int64_t begin, int64_t count) {
   const int64_t B = features[0], E = features[1];
-  return {features.as<float>() + begin * E, std::min(count, B - begin), E, E};
+  return {features.as<T>() + begin * E, std::min(count, B - begin), E, E};
 }
 
 // ---- forward
@@ -24,8 +22,10 @@ struct Partials {
   LogitSum *rows, *columns;
 };
 
+template <class T>
 struct PartialShared {
-  Tile::Shared tile;
+  using Tile = LogitTile<T>;
+  typename Tile::Shared tile;
   // Sums between tiles; in registers they would spill.
   LogitSum of_thread[Tile::kOwnRows][kLogitThreads];
   LogitSum rows[Tile::kWarpColumns][Tile::kRows];
@@ -35,11 +35,13 @@ struct PartialShared {
 // Block (strip of rows, strip of columns), of row_tiles × column_tiles tiles. A thread keeps the
 // sums of its rows over the strip of columns; those of the columns are merged after each tile into
 // the block's own line of the partials. Arithmetic, 2E operations per logit, is the limit.
-template <bool Packed>
+template <class T, bool Packed>
 __global__ void __launch_bounds__(kLogitThreads, 2)
-    contrastive_partial_kernel(Partials partials, float* diagonal, Features image, Features text,
-                               const float* logit_scale, int64_t row_tiles, int64_t column_tiles) {
-  auto& room = shared<PartialShared>();
+    contrastive_partial_kernel(Partials partials, float* diagonal, LogitOperand<T> image,
+                               LogitOperand<T> text, const float* logit_scale, int64_t row_tiles,
+                               int64_t column_tiles) {
+  using Tile = LogitTile<T>;
+  auto& room = shared<PartialShared<T>>();
   const int64_t B = image.lines;
   const float scale = expf(*logit_scale);
   const int64_t first_row = blockIdx.x * row_tiles * Tile::kRows;
@@ -51,9 +53,10 @@ __global__ void __launch_bounds__(kLogitThreads, 2)
     for (int i = 0; i < Tile::kOwnRows; ++i) room.of_thread[i][threadIdx.x] = {};
     for (int64_t column = first_column; column < end_column; column += Tile::kColumns) {
       Tile s;
-      s.multiply<Packed>(room.tile, image, row, text, column, image.width);
+      s.template multiply<Packed>(room.tile, image, row, text, column, image.width);
       const int rows_left = int(min(B - row, int64_t(Tile::kRows)));
       const int columns_left = int(min(B - column, int64_t(Tile::kColumns)));
+      const int match = int(row - column);  // of the diagonal: the column less the row
 #pragma unroll
       for (int i = 0; i < Tile::kOwnRows; ++i) {
         const int a = Tile::row(i);
@@ -61,15 +64,15 @@ __global__ void __launch_bounds__(kLogitThreads, 2)
         for (int j = 0; j < Tile::kOwnColumns; ++j) {
           const int b = Tile::column(j);
           s(i, j) = a < rows_left && b < columns_left ? scale * s(i, j) : -INFINITY;
-          if (row + a == column + b && a < rows_left) diagonal[row + a] = s(i, j);
+          if (b == a + match && a < rows_left) diagonal[row + a] = s(i, j);
         }
         LogitSum& sum = room.of_thread[i][threadIdx.x];
-        sum.add_values<Tile::kOwnColumns>([&](int j) { return s(i, j); });
+        sum.template add_values<Tile::kOwnColumns>([&](int j) { return s(i, j); });
       }
 #pragma unroll
       for (int j = 0; j < Tile::kOwnColumns; ++j) {
         LogitSum sum;
-        sum.add_values<Tile::kOwnRows>([&](int i) { return s(i, j); });
+        sum.template add_values<Tile::kOwnRows>([&](int i) { return s(i, j); });
         sum = merge_lanes<Tile::kRowLanes, kWarpSize>(sum);
         if (lane_of_thread() < Tile::kRowLanes)
           room.columns[Tile::warp_row_index()][Tile::column(j)] = sum;
@@ -121,21 +124,25 @@ constexpr int64_t kRowStrips = 16, kColumnStrips = 32;
 
 // ---- backward
 
+template <class T>
 struct GradientShared {
-  Tile::Shared tile;
+  using Tile = LogitTile<T>;
+  typename Tile::Shared tile;
   BlockReduce reduce;
   float lse_image[Tile::kRows], lse_text[Tile::kColumns];
 };
 
 // The gradient of the cosines, exp(logit_scale) ds, of a block of rows and columns of the matrix
-// that begins at (begin_row, begin_column). Block (x, y) (+)= its Σ ds s to dscale. Writes 4 bytes
+// that begins at (begin_row, begin_column). Block (x, y) (+)= its Σ ds s to dscale. Writes an element
 // per logit; arithmetic is the limit.
-template <bool Packed>
+template <class T, bool Packed>
 __global__ void __launch_bounds__(kLogitThreads, 2)
-    contrastive_ds_kernel(float* ds, int64_t stride, float* dscale, Features image, Features text,
-                          const float* logit_scale, const float* lse_image, const float* lse_text,
-                          int64_t begin_row, int64_t begin_column, float share) {
-  auto& room = shared<GradientShared>();
+    contrastive_ds_kernel(T* ds, int64_t stride, float* dscale, LogitOperand<T> image,
+                          LogitOperand<T> text, const float* logit_scale, const float* lse_image,
+                          const float* lse_text, int64_t begin_row, int64_t begin_column,
+                          float share) {
+  using Tile = LogitTile<T>;
+  auto& room = shared<GradientShared<T>>();
   const int64_t row = int64_t(blockIdx.x) * Tile::kRows;
   const int64_t column = int64_t(blockIdx.y) * Tile::kColumns;
   const float scale = expf(*logit_scale);
@@ -145,22 +152,28 @@ __global__ void __launch_bounds__(kLogitThreads, 2)
   for (int c = int(threadIdx.x); c < Tile::kColumns; c += kLogitThreads)
     room.lse_text[c] = column + c < text.lines ? lse_text[column + c] : 0.0f;
   Tile s;
-  s.multiply<Packed>(room.tile, image, row, text, column, image.width);
+  s.template multiply<Packed>(room.tile, image, row, text, column, image.width);
   float total = 0;
 #pragma unroll
   for (int i = 0; i < Tile::kOwnRows; ++i) {
     const int64_t a = row + Tile::row(i);
     const int64_t match = begin_row + a - begin_column - column;
     const float by_image = room.lse_image[Tile::row(i)];
+    if (a >= image.lines) continue;
 #pragma unroll
-    for (int j = 0; j < Tile::kOwnColumns; ++j) {
-      const int c = Tile::column(j);
-      if (a >= image.lines || column + c >= text.lines) continue;
-      const float logit = scale * s(i, j);
-      const float p = logit_exp(logit - by_image) + logit_exp(logit - room.lse_text[c]);
-      const float gradient = share * (c == match ? p - 2.0f : p);
-      total += gradient * logit;
-      ds[a * stride + column + c] = scale * gradient;
+    for (int j = 0; j < Tile::kOwnColumns; j += Tile::kRun) {
+      if (column + Tile::column(j) >= text.lines) continue;
+      LogitRun<float, Tile::kRun> run;  // may end in the padding of a row
+#pragma unroll
+      for (int k = 0; k < Tile::kRun; ++k) {
+        const int c = Tile::column(j + k);
+        const float logit = scale * s(i, j + k);
+        const float p = logit_exp(logit - by_image) + logit_exp(logit - room.lse_text[c]);
+        const float gradient = share * (c == match ? p - 2.0f : p);
+        if (column + c < text.lines) total += gradient * logit;
+        run.values[k] = scale * gradient;
+      }
+      store_run(ds, a * stride + column + Tile::column(j), run);
     }
   }
   total = block_sum(room.reduce, total);
@@ -168,7 +181,7 @@ __global__ void __launch_bounds__(kLogitThreads, 2)
   if (threadIdx.x == 0) *to = (begin_row + begin_column > 0 ? *to : 0.0f) + total;
 }
 
-// The matrix in blocks of 16 MiB, of which each has enough tiles for a GPU.
+// The matrix in blocks, of which each has enough tiles for a GPU.
 constexpr int64_t kBlock = 2048;
 
 }  // namespace
@@ -176,57 +189,68 @@ constexpr int64_t kBlock = 2048;
 void contrastive_forward(Stream& stream, Out loss, Out lse_image, Out lse_text, In image, In text,
                          In logit_scale) {
   const int64_t B = image[0], E = image[1];
-  const int64_t row_tiles = ceil_div(ceil_div(B, Tile::kRows), kRowStrips);  // of a strip
-  const int64_t column_tiles = ceil_div(ceil_div(B, Tile::kColumns), kColumnStrips);
-  const int64_t row_strips = ceil_div(B, row_tiles * Tile::kRows);
-  const int64_t column_strips = ceil_div(B, column_tiles * Tile::kColumns);
-  float* diagonal = stream.scratch().reserve<float>(2 * B + 2 * (row_strips + column_strips) * B);
-  float* terms = diagonal + B;
-  Partials partials{reinterpret_cast<LogitSum*>(terms + B), nullptr};
-  partials.columns = partials.rows + column_strips * B;
-  dispatch_packed(packs<float>(E, image.as<float>(), text.as<float>()), [&](auto packed) {
-    launch<contrastive_partial_kernel<decltype(packed)::value>>(
-        stream,
-        {dim3(unsigned(row_strips), unsigned(column_strips)), kLogitThreads, sizeof(PartialShared)},
-        partials, diagonal, rows_of(image, 0, B), rows_of(text, 0, B), logit_scale.as<float>(),
-        row_tiles, column_tiles);
+  dispatch_float(image.dtype, [&]<class T>(TypeTag<T>) {
+    using Tile = LogitTile<T>;
+    const int64_t row_tiles = ceil_div(ceil_div(B, Tile::kRows), kRowStrips);  // of a strip
+    const int64_t column_tiles = ceil_div(ceil_div(B, Tile::kColumns), kColumnStrips);
+    const int64_t row_strips = ceil_div(B, row_tiles * Tile::kRows);
+    const int64_t column_strips = ceil_div(B, column_tiles * Tile::kColumns);
+    float* diagonal = stream.scratch().reserve<float>(2 * B + 2 * (row_strips + column_strips) * B);
+    float* terms = diagonal + B;
+    Partials partials{reinterpret_cast<LogitSum*>(terms + B), nullptr};
+    partials.columns = partials.rows + column_strips * B;
+    const auto images = rows_of<T>(image, 0, B), texts = rows_of<T>(text, 0, B);
+    dispatch_packed(packs<T>(E, images.data, texts.data), [&](auto packed) {
+      launch<contrastive_partial_kernel<T, decltype(packed)::value>>(
+          stream,
+          {dim3(unsigned(row_strips), unsigned(column_strips)), kLogitThreads,
+           sizeof(PartialShared<T>)},
+          partials, diagonal, images, texts, logit_scale.as<float>(), row_tiles, column_tiles);
+    });
+    launch<contrastive_merge_kernel>(stream, grid_of(B * kWarpSize), lse_image.as<float>(),
+                                     lse_text.as<float>(), terms, partials, diagonal, B, row_strips,
+                                     column_strips);
+    logit_total<false>(stream, loss.as<float>(), terms, B, 1.0f / (2.0f * float(B)));
   });
-  launch<contrastive_merge_kernel>(stream, grid_of(B * kWarpSize), lse_image.as<float>(),
-                                   lse_text.as<float>(), terms, partials, diagonal, B, row_strips,
-                                   column_strips);
-  logit_total<false>(stream, loss.as<float>(), terms, B, 1.0f / (2.0f * float(B)));
 }
 
 void contrastive_backward(Stream& stream, Out dimage, Out dtext, Acc dlogit_scale, In image,
                           In text, In logit_scale, In lse_image, In lse_text) {
   const int64_t B = image[0], E = image[1];
   const float share = 1.0f / (2.0f * float(B));
-  const int64_t stride = ceil_div(std::min(B, kBlock), kPackSize<float>) * kPackSize<float>;
-  const Grid most{dim3(unsigned(ceil_div(std::min(B, kBlock), Tile::kRows)),
-                       unsigned(ceil_div(std::min(B, kBlock), Tile::kColumns))),
-                  kLogitThreads, sizeof(GradientShared)};
-  const int64_t sums = int64_t(most.blocks.x) * most.blocks.y;
-  float* ds = stream.scratch().reserve<float>(std::min(B, kBlock) * stride + sums);
-  float* dscale = ds + std::min(B, kBlock) * stride;
-  for (int64_t row = 0; row < B; row += kBlock) {
-    for (int64_t column = 0; column < B; column += kBlock) {
-      const Features images = rows_of(image, row, kBlock), texts = rows_of(text, column, kBlock);
-      // The whole grid in each block, so that every sum has one place; tiles outside add nothing.
-      dispatch_packed(packs<float>(E, images.data, texts.data), [&](auto packed) {
-        launch<contrastive_ds_kernel<decltype(packed)::value>>(
-            stream, most, ds, stride, dscale, images, texts, logit_scale.as<float>(),
-            lse_image.as<float>() + row, lse_text.as<float>() + column, row, column, share);
-      });
-      const Features block{ds, images.lines, texts.lines, stride};
-      float* dimages = dimage.as<float>() + row * E;
-      float* dtexts = dtext.as<float>() + column * E;
-      add_logit_gradient<Lines::along_k>(stream, dimages, column > 0 ? dimages : nullptr, block,
-                                         texts);
-      add_logit_gradient<Lines::across_k>(stream, dtexts, row > 0 ? dtexts : nullptr, block,
-                                          images);
+  dispatch_float(image.dtype, [&]<class T>(TypeTag<T>) {
+    using Tile = LogitTile<T>;
+    const int64_t block = std::min(B, kBlock);
+    const int64_t stride = ceil_div(block, kPackSize<T>) * kPackSize<T>;
+    const Grid most{dim3(unsigned(ceil_div(block, Tile::kRows)),
+                         unsigned(ceil_div(block, Tile::kColumns))),
+                    kLogitThreads, sizeof(GradientShared<T>)};
+    const int64_t sums = int64_t(most.blocks.x) * most.blocks.y;
+    const int64_t ds_bytes = block * stride * int64_t(sizeof(T));
+    std::byte* memory = stream.scratch().reserve_bytes(ds_bytes + 4 * sums);
+    T* ds = reinterpret_cast<T*>(memory);
+    float* dscale = reinterpret_cast<float*>(memory + ds_bytes);
+    for (int64_t row = 0; row < B; row += kBlock) {
+      for (int64_t column = 0; column < B; column += kBlock) {
+        const auto images = rows_of<T>(image, row, kBlock);
+        const auto texts = rows_of<T>(text, column, kBlock);
+        // The whole grid in each block, so that every sum has one place; tiles outside add nothing.
+        dispatch_packed(packs<T>(E, images.data, texts.data), [&](auto packed) {
+          launch<contrastive_ds_kernel<T, decltype(packed)::value>>(
+              stream, most, ds, stride, dscale, images, texts, logit_scale.as<float>(),
+              lse_image.as<float>() + row, lse_text.as<float>() + column, row, column, share);
+        });
+        const LogitOperand<T> gradients{ds, images.lines, texts.lines, stride};
+        float* dimages = dimage.as<float>() + row * E;
+        float* dtexts = dtext.as<float>() + column * E;
+        add_logit_gradient<Lines::along_k>(stream, dimages, column > 0 ? dimages : nullptr,
+                                           gradients, texts);
+        add_logit_gradient<Lines::across_k>(stream, dtexts, row > 0 ? dtexts : nullptr, gradients,
+                                            images);
+      }
     }
-  }
-  logit_total<true>(stream, dlogit_scale.as<float>(), dscale, sums, 1.0f);
+    logit_total<true>(stream, dlogit_scale.as<float>(), dscale, sums, 1.0f);
+  });
 }
 
 }  // namespace laclip::cuda

@@ -10,8 +10,9 @@
 //   dlogit_scale += Σ ds s
 //
 // The B×B matrix is never stored: tiles of it with online log-sum-exp in both directions, made again
-// in backward. Extra memory O(B) and one tile of fixed size. Features are fp32 in every precision:
-// they are small, and the loss is where rounding would hurt.
+// in backward. Extra memory O(B E) and one block of fixed size. Features may be bf16, as a bf16 tower
+// makes them: their products are exact in fp32. Logits, sums and gradients are fp32; on a GPU ds is
+// rounded to bf16 then, before its two products.
 #pragma once
 
 #include "kernels/core/op.h"
@@ -33,11 +34,11 @@ ContrastiveBackward contrastive_backward;
 
 inline constexpr Op<ContrastiveForward> contrastive_forward{
     "contrastive_forward: loss[1]:f32 lse_image[B]:f32 lse_text[B]:f32 <- "
-    "image[B E]:f32 text[B E]:f32 logit_scale[1]:f32",
+    "image[B E] text[B E] logit_scale[1]:f32",
     cpu::contrastive_forward, cuda::contrastive_forward};
 inline constexpr Op<ContrastiveBackward> contrastive_backward{
     "contrastive_backward: dimage[B E]:f32 dtext[B E]:f32 dlogit_scale[1]:f32 <- "
-    "image[B E]:f32 text[B E]:f32 logit_scale[1]:f32 lse_image[B]:f32 lse_text[B]:f32",
+    "image[B E] text[B E] logit_scale[1]:f32 lse_image[B]:f32 lse_text[B]:f32",
     cpu::contrastive_backward, cuda::contrastive_backward};
 
 }  // namespace laclip

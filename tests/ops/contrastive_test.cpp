@@ -32,7 +32,7 @@ const auto contrastive_reference = [](auto& t) {
 };
 
 OpInputs unit_features(int64_t B, int64_t E) {
-  OpInputs inputs{.given = {{"logit_scale", {1.5}}}};
+  OpInputs inputs{.given = {{"logit_scale", {1.5}}}, .rounded_terms = true};
   for (const char* name : {"image", "text"}) {
     Doubles x = random_normal(B * E, name[0] == 'i' ? 1 : 2);
     for (int64_t b = 0; b < B; ++b) {
