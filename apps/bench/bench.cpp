@@ -1,4 +1,4 @@
-// laclip bench: speed of a CLIP training step and of LLaMA decoding, as fractions of the ceilings
+// laclip bench: speed of a CLIP training step, of rewriting and of single ops, as fractions of the ceilings
 // measured in the same run.
 #include <fmt/format.h>
 
@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "apps/bench/ceilings.h"
+#include "apps/bench/decode_bench.h"
 #include "apps/bench/op_bench.h"
 #include "apps/command.h"
 #include "apps/manifest.h"
@@ -14,18 +15,18 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "base/philox.h"
+#include "base/timer.h"
 #include "models/clip_trainer.h"
-#include "models/llama_config.h"
-#include "models/llama_generator.h"
 
 namespace laclip {
 namespace {
 
 struct BenchOptions {
-  std::string what = "all", llama, model = "ViT-B-32", precision = "fp32", device = "auto", output;
+  std::string what = "all", model = "ViT-B-32", precision = "fp32", device = "auto", output;
   double scale = 1;
-  int batch_size = 32, repeats = 5, slots = 64, text_length = 22;
+  int batch_size = 32, repeats = 5, text_length = 22;
   bool profile = false;
+  DecodeBenchOptions decode;
 };
 
 double median(std::vector<double> values) {
@@ -103,79 +104,12 @@ Json bench_step(const BenchOptions& o) {
           {"fraction", rate / peak}};
 }
 
-// Decoding alone: all slots are busy, each with a shared prefix and some own tokens.
-Json bench_decode(const BenchOptions& o) {
-  LlamaConfig c;  // the shape of a 1.1B-parameter LLaMA (TinyLlama)
-  c.width = 2048;
-  c.mlp_width = 5632;
-  c.layers = 22;
-  c.heads = 32;
-  c.key_heads = 4;
-  c.head_size = 64;
-  c.vocabulary = 32000;
-  c.max_length = 2048;
-  if (!o.llama.empty()) c = parse_llama_config(read_json(o.llama), o.llama);
-  Llama model(c, DType::bf16, Training::no, parse_device(o.device));
-  model.parameters().initialize(0);
-  constexpr int kPrefix = 130, kQuery = 20, kFew = 4, kMany = 16;  // tokens
-  std::vector<int32_t> prefix(kPrefix), query(kQuery);
-  Random random(0, RandomUse::test);
-  for (auto* list : {&prefix, &query})
-    for (int32_t& id : *list) id = int32_t(random.below(uint32_t(c.vocabulary)));
-  std::vector<double> prefill;
-  // The first forward calls take the queries; the rest decode one token of each slot. A run of
-  // kMany new tokens is compared with one of kFew, so that the difference is decoding alone.
-  auto timed = [&](int new_tokens) {
-    GeneratorOptions options;
-    options.slots = o.slots;
-    options.max_rows = std::max(512, o.slots);
-    options.max_own_tokens = kQuery + kMany;
-    options.max_prefix_tokens = kPrefix;
-    options.max_new_tokens = new_tokens;
-    options.temperature = 0.9f;
-    options.top_p = 0.95f;
-    LlamaGenerator generator(model, options);
-    Timer timer;
-    const int shared = generator.add_prefix(prefix);
-    prefill.push_back(timer.seconds());
-    int given = 0;
-    timer.restart();
-    generator.run(
-        [&]() -> std::optional<GenerationRequest> {
-          if (given == o.slots) return std::nullopt;
-          return GenerationRequest{uint64_t(given++), shared, query};
-        },
-        [](Generation) { return true; });
-    return timer.seconds();
-  };
-  std::vector<double> seconds;
-  for (int i = 0; i < std::max(1, o.repeats / 2); ++i) {
-    const double few = timed(kFew);
-    seconds.push_back((timed(kMany) - few) / (kMany - kFew));
-  }
-  const int64_t rows = o.slots;
-  const double step = median(seconds), C = double(c.width);
-  const double matrices =
-      double(c.layers) * (C * double(c.qkv_width()) + C * C + 3 * C * double(c.mlp_width)) +
-      C * double(c.vocabulary);
-  const double attention = double(c.layers) * 2 * C * (kPrefix + kQuery + (kFew + kMany) / 2.0);
-  const double flops = 2 * double(rows) * (matrices + attention);
-  const double peak = ceiling(o, DType::bf16), rate = flops / step / 1e9;
-  log_info(
-      "LLaMA of {:.2f}B, bf16, {} slots, prefix {}: {:.0f} ms a decode step, {:.0f} tokens/s, "
-      "{:.0f} GFLOP/s = "
-      "{:.0f} % of {:.0f}; prefix in {:.2f} s",
-      double(model.parameters().elements()) / 1e9, rows, kPrefix, 1e3 * step, double(rows) / step,
-      rate, 100 * rate / peak, peak, median(prefill));
-  return {{"bench", "llama_decode"},
-          {"parameters", model.parameters().elements()},
-          {"slots", rows},
-          {"prefix", kPrefix},
-          {"seconds_per_step", step},
-          {"tokens_per_second", double(rows) / step},
-          {"gflops", rate},
-          {"peak_gflops", peak},
-          {"fraction", rate / peak}};
+DecodeBenchOptions decode_options(const BenchOptions& o) {
+  DecodeBenchOptions decode = o.decode;
+  decode.device = parse_device(o.device);
+  decode.repeats = o.repeats;
+  decode.peak_gflops = ceiling(o, DType::bf16);
+  return decode;
 }
 
 void bench(const BenchOptions& o) {
@@ -189,7 +123,7 @@ void bench(const BenchOptions& o) {
                     {"read_gbs", read_bandwidth_gbs()}});
   }
   if (o.what == "all" || o.what == "step") rows.push_back(bench_step(o));
-  if (o.what == "all" || o.what == "decode") rows.push_back(bench_decode(o));
+  if (o.what == "all" || o.what == "decode") rows.push_back(bench_decode(decode_options(o)));
   std::string lines;
   for (const Json& row : rows) lines += row.dump() + "\n";
   fmt::print("{}", lines);
@@ -213,9 +147,18 @@ void add_bench_command(CLI::App& root) {
       ->check(CLI::PositiveNumber);
   command->add_option("--text-length", o->text_length, "tokens of a caption")
       ->check(CLI::PositiveNumber);
-  command->add_option("--llama", o->llama, "config.json of decoding; without it a LLaMA of 1.1B")
+  command
+      ->add_option("--llama", o->decode.config,
+                   "config.json of decoding; without it a LLaMA of 1.1B")
       ->check(CLI::ExistingFile);
-  command->add_option("--slots", o->slots, "of decoding")->check(CLI::PositiveNumber);
+  const auto count = [&](const char* flag, int& value, const char* help) {
+    command->add_option(flag, value, help)->check(CLI::PositiveNumber);
+  };
+  count("--slots", o->decode.slots, "of decoding: texts at once");
+  count("--captions", o->decode.captions, "that decoding rewrites; without it one for each slot");
+  count("--prefix-tokens", o->decode.prefix_tokens, "of the examples that all captions share");
+  count("--caption-tokens", o->decode.caption_tokens, "of a caption");
+  count("--new-tokens", o->decode.new_tokens, "of its rewrite");
   command->add_option("--repeats", o->repeats, "the median counts")->check(CLI::PositiveNumber);
   command->add_option("--scale", o->scale, "of the sizes that `ops` takes; 1 = ViT-B-16, batch 256")
       ->check(CLI::PositiveNumber);
