@@ -42,6 +42,7 @@ int main(int argc, char** argv) {
     set_log_level(quiet ? LogLevel::warning : verbose ? LogLevel::debug : LogLevel::info);
   });
 
+#ifndef LACLIP_MINIMAL
   add_rewrite_command(program);
   add_train_command(program);
   add_pretrain_command(program);
@@ -49,11 +50,12 @@ int main(int argc, char** argv) {
   add_generate_command(program);
   add_tokenize_command(program);
   add_inspect_command(program);
-  add_bench_command(program);
-  add_plan_command(program);
   add_report_command(program);
   add_world_command(program);
   add_demo_command(program);
+#endif
+  add_bench_command(program);
+  add_plan_command(program);
 
   const auto command = [&] {
     const auto parsed = program.get_subcommands();

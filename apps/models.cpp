@@ -1,35 +1,12 @@
 #include "apps/models.h"
 
 #include <algorithm>
-#include <utility>
 
 #include "base/check.h"
-#include "base/log.h"
 #include "data/text_table.h"
-#include "kernels/core/cuda_runtime.h"
 #include "models/llama_import.h"
 
 namespace laclip {
-
-DType parse_precision(const std::string& name) {
-  if (name == "fp32") return DType::f32;
-  if (name == "bf16") return DType::bf16;
-  fail_usage("--precision {}: fp32 and bf16 are possible", name);
-}
-
-Device parse_device(const std::string& name) {
-  if (name == "cpu" || (name == "auto" && !cuda_is_a_gpu())) return Device::cpu;
-  if (name != "auto" && name != "cuda")
-    fail_usage("--device {}: auto, cpu and cuda are possible", name);
-  check(cuda_devices() > 0,
-        "--device {}: there is no GPU, or its driver is too old; use --device cpu", name);
-  static bool said = false;
-  if (!cuda_is_a_gpu() && !std::exchange(said, true))
-    log_info(
-        "--device cuda: this build runs CUDA kernels on the host, thread by thread, to check "
-        "them; for a GPU build with -DLACLIP_CUDA=ON");
-  return Device::cuda;
-}
 
 std::vector<bool> LlamaAndTokenizer::end_tokens() const {
   const LlamaConfig& config = model->config();

@@ -4,15 +4,12 @@
 #include <memory>
 #include <string>
 
+#include "apps/device.h"
 #include "models/clip.h"
 #include "models/llama.h"
 #include "tokenizer/clip_bpe.h"
 
 namespace laclip {
-
-DType parse_precision(const std::string& name);  // fp32 or bf16
-// auto, cpu or cuda; Error if it is not there. auto is cuda where there is a GPU.
-Device parse_device(const std::string& name);
 
 // Error if a LLaMA and a tokenizer do not belong together; the paths are for the message.
 void check_vocabulary(const Llama& model, const Tokenizer& tokenizer, const std::string& model_path,

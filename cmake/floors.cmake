@@ -1,15 +1,21 @@
-# laclip_library(NAME DEPENDS floors-and-public-libraries... LIBRARIES private-libraries...)
+# laclip_library(NAME DEPENDS floors-and-public-libraries... LIBRARIES private-libraries... [ONLY regex])
 #
-# Makes the static library laclip_NAME of all .cpp files in the folder NAME. Its headers are
+# Makes the static library laclip_NAME of all .cpp files in the folder NAME, or those that ONLY names. Its headers are
 # reached as "NAME/x.h" through a view folder that holds nothing but a link to NAME, and a folder
 # is given the views of its DEPENDS only: an include against the floors does not compile.
 function(laclip_library name)
-  cmake_parse_arguments(arg "" "" "DEPENDS;LIBRARIES" ${ARGN})
+  cmake_parse_arguments(arg "" "ONLY" "DEPENDS;LIBRARIES" ${ARGN})
   set(view ${CMAKE_BINARY_DIR}/view/${name})
   file(MAKE_DIRECTORY ${view})
   file(CREATE_LINK ${CMAKE_SOURCE_DIR}/${name} ${view}/${name} SYMBOLIC)
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${name}/*.cpp)
   list(FILTER sources EXCLUDE REGEX "apps/laclip\\.cpp$|/kernels/simt/")  # simt: cuda.cmake
+  if(arg_ONLY)
+    list(FILTER sources INCLUDE REGEX "${arg_ONLY}")
+  endif()
+  if(LACLIP_MINIMAL)
+    list(FILTER sources EXCLUDE REGEX "/kernels/cpu/gemm\\.cpp$")  # gemm_own.cpp takes its place
+  endif()
   if(sources)
     add_library(laclip_${name} STATIC ${sources})
     set(scope PUBLIC)

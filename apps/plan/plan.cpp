@@ -5,7 +5,7 @@
 #include <optional>
 
 #include "apps/command.h"
-#include "apps/models.h"
+#include "apps/device.h"
 #include "base/check.h"
 #include "base/json.h"
 #include "base/progress.h"
