@@ -9,12 +9,6 @@
 namespace laclip::cuda {
 namespace {
 
-template <class T>
-LogitOperand<T> rows_of(In features, int64_t begin, int64_t count) {
-  const int64_t B = features[0], E = features[1];
-  return {features.as<T>() + begin * E, std::min(count, B - begin), E, E};
-}
-
 // ---- forward
 
 // Log-sum-exp of rows and columns over parts of the matrix, each [strips B].

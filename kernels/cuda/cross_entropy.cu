@@ -136,12 +136,6 @@ __global__ void cross_entropy_check_kernel(const int32_t* target, int64_t N, int
     if (target[n] >= V) report(fault, KernelFault::id_outside, n, target[n], V);
 }
 
-template <class T>
-LogitOperand<T> rows_of(In matrix, int64_t begin, int64_t count) {
-  const int64_t C = matrix[1];
-  return {matrix.as<T>() + begin * C, std::min(count, matrix[0] - begin), C, C};
-}
-
 // A block of ds: 16 MiB in bf16, and enough tiles for a GPU.
 constexpr int64_t kRowBlock = 4096, kChunk = 2048;
 

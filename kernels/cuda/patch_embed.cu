@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "kernels/cuda/device/columns.cuh"
 #include "kernels/cuda/device/launch.cuh"
 #include "kernels/cuda/device/vec.cuh"
 
@@ -97,34 +98,6 @@ void patchify_in_units(Stream& stream, T* y, const T* x, const PatchGrid& g) {
 
 // ---- class_token
 
-template <int W, class T>
-__device__ void load_columns(float (&to)[W], const T* from) {
-  if constexpr (W == 1) {
-    to[0] = float(*from);
-  } else {
-#pragma unroll
-    for (int part = 0; part < W; part += kPackSize<T>) {
-      const Pack<T> pack = load16(from + part);
-#pragma unroll
-      for (int k = 0; k < kPackSize<T>; ++k) to[part + k] = float(pack[k]);
-    }
-  }
-}
-template <int W, class T>
-__device__ void store_columns(T* to, const float (&from)[W]) {
-  if constexpr (W == 1) {
-    store(*to, from[0]);
-  } else {
-#pragma unroll
-    for (int part = 0; part < W; part += kPackSize<T>) {
-      Pack<T> pack;
-#pragma unroll
-      for (int k = 0; k < kPackSize<T>; ++k) store(pack[k], from[part + k]);
-      store16(to + part, pack);
-    }
-  }
-}
-
 // Reads x, writes y; cls and places come from the caches.
 template <int W, class V>
 __global__ void class_token_kernel(V* y, const V* x, const V* cls, const V* places, int64_t N,
@@ -136,8 +109,7 @@ __global__ void class_token_kernel(V* y, const V* x, const V* cls, const V* plac
     // Row n of y is row b (T - 1) + t - 1 = n - b - 1 of x.
     load_columns(value, t == 0 ? cls + column : x + (n - b - 1) * C + column);
     load_columns(place, places + t * C + column);
-#pragma unroll
-    for (int k = 0; k < W; ++k) value[k] += place[k];
+    add_columns(value, place);
     store_columns(y + i * W, value);
   }
 }
@@ -157,8 +129,7 @@ __global__ void class_token_slice_kernel(V* dx, float* partial, const V* dy, int
     for (int64_t b = slice * slice_images; b < end; ++b) {
       float grad[W];
       load_columns(grad, dy + b * row + at);
-#pragma unroll
-      for (int k = 0; k < W; ++k) sum[k] += grad[k];
+      add_columns(sum, grad);
       if (at >= C) store_columns(dx + b * (row - C) + at - C, grad);
     }
     store_columns(partial + i * W, sum);

@@ -1,19 +1,10 @@
 #include "kernels/ops/token_ops.h"
 
+#include "kernels/cuda/device/columns.cuh"
 #include "kernels/cuda/device/launch.cuh"
-#include "kernels/cuda/device/vec.cuh"
 
 namespace laclip::cuda {
 namespace {
-
-// W elements of a row: 16 bytes, or one.
-template <int W, class T>
-__device__ void copy_columns(T* to, const T* from) {
-  if constexpr (W == 1)
-    *to = *from;
-  else
-    store16(to, load16(from));
-}
 
 // Whether rows[b] is a row of the array; the thread with the first columns reports one that is not.
 __device__ inline bool row_inside(FaultSink fault, int64_t b, int64_t row, int64_t N, bool first) {

@@ -5,6 +5,7 @@
 // the steps before are multiplied. Bytes from the caches for a tile: its two operands once.
 #pragma once
 
+#include "kernels/core/roles.h"
 #include "kernels/cuda/device/launch.cuh"
 #include "kernels/cuda/device/ptx.cuh"
 #include "kernels/cuda/device/reduce.cuh"
@@ -18,6 +19,13 @@ struct LogitOperand {
   const T* data;
   int64_t lines, width, stride;  // width: elements of a line; stride: from one line to the next
 };
+
+// Lines begin … begin + count - 1 of a dense matrix, as far as it has them.
+template <class T>
+LogitOperand<T> rows_of(In matrix, int64_t begin, int64_t count) {
+  const int64_t width = matrix[1], left = matrix[0] - begin;
+  return {matrix.as<T>() + begin * width, left < count ? left : count, width, width};
+}
 
 // What a line runs along: k, or the rows of s (for b: its columns).
 enum class Lines : uint8_t { along_k, across_k };
