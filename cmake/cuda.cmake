@@ -42,7 +42,8 @@ function(laclip_cuda_sources target)
   if(laclip_use_nvcc)
     target_compile_options(${target} PRIVATE
       $<$<COMPILE_LANGUAGE:CUDA>:--expt-relaxed-constexpr --extended-lambda -lineinfo
-        -DFMT_CONSTEVAL= -DFMT_USE_CONSTEXPR=1>)  # what fmt does at compile time, nvcc cannot follow
+        -DFMT_CONSTEVAL= -DFMT_USE_CONSTEXPR=1  # what fmt does at compile time, nvcc cannot follow
+        -diag-suppress=20208>)  # nor its long double, when it is headers alone
     target_link_libraries(${target} PRIVATE CUDA::cudart)
   else()
     file(GLOB simt CONFIGURE_DEPENDS kernels/simt/*.cpp)

@@ -33,7 +33,7 @@ struct CountShared {
 };
 
 // counts[block, digit]: how often the digit occurs in the block's tile.
-inline __global__ void count_digits_kernel(uint32_t* counts, SortInput in, int shift,
+static __global__ void count_digits_kernel(uint32_t* counts, SortInput in, int shift,
                                            FaultSink fault) {
   auto& s = shared<CountShared>();
   s.count[threadIdx.x] = 0;
@@ -70,7 +70,7 @@ __device__ inline unsigned lanes_with(uint32_t digit, bool active) {
 
 // Writes the keys in the order of their digit; equal digits stay in order. Each warp has a stretch of
 // the tile. Reads and writes 8 bytes a key.
-inline __global__ void scatter_keys_kernel(uint32_t* keys_out, uint32_t* rows_out, SortInput in,
+static __global__ void scatter_keys_kernel(uint32_t* keys_out, uint32_t* rows_out, SortInput in,
                                            const uint32_t* counts, int shift) {
   auto& s = shared<ScatterShared>();
   const int lane = lane_of_thread(), warp = warp_of_thread(), bin = int(threadIdx.x);
