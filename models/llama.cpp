@@ -12,7 +12,7 @@
 namespace laclip {
 
 struct RowTensors {
-  Tensor positions, where, prefix_begin, prefix_count, own_begin, own_count;
+  Tensor ids, positions, where, prefix_begin, prefix_count, own_begin, own_count, wanted;
 };
 
 namespace {
@@ -125,22 +125,30 @@ Tensor Llama::rope_table() const {
   return rope_table_.tensor({config_.max_length, config_.head_size}, DType::f32);
 }
 
-void Llama::forward(Step& step, const LlamaRows& rows, const KvPool& pool, Out logits) const {
+void Llama::forward(Step& step, const LlamaRows& rows, const KvPool& pool, Out logits,
+                    Graphs* graphs) const {
   const ArenaScope scope(step.arena);
   const auto [ids, positions, where, prefix_begin, prefix_count, own_begin, own_count, wanted] =
       step.on_device<8>({&rows.ids, &rows.positions, &rows.where, &rows.prefix_begin,
                          &rows.prefix_count, &rows.own_begin, &rows.own_count, &rows.wanted});
-  const RowTensors at{positions, where, prefix_begin, prefix_count, own_begin, own_count};
-  const int64_t N = rows.count(), C = config_.width;
-  const Tensor x = step.tensor({N, C});
-  embedding_forward(step.stream, x, tokens_->value, none, ids, none);
-  for (size_t i = 0; i < blocks_.size(); ++i)
-    infer_block(step, blocks_[i], x, at, pool.keys(int64_t(i)), pool.values(int64_t(i)));
+  const RowTensors at{ids,          positions, where,     prefix_begin,
+                      prefix_count, own_begin, own_count, wanted};
+  if (!graphs) return infer(step, at, pool, logits);
+  graphs->run({rows.count(), int64_t(rows.wanted.size())}, [&] { infer(step, at, pool, logits); });
+}
 
-  const int64_t R = int64_t(rows.wanted.size());
-  if (R == 0) return;
+// All but what comes from the host.
+void Llama::infer(Step& step, const RowTensors& rows, const KvPool& pool, Out logits) const {
+  const int64_t N = rows.ids[0], C = config_.width;
+  const Tensor x = step.tensor({N, C});
+  embedding_forward(step.stream, x, tokens_->value, none, rows.ids, none);
+  for (size_t i = 0; i < blocks_.size(); ++i)
+    infer_block(step, blocks_[i], x, rows, pool.keys(int64_t(i)), pool.values(int64_t(i)));
+
+  if (!rows.wanted) return;
+  const int64_t R = rows.wanted[0];
   const Tensor last = step.tensor({R, C}), normed = step.tensor({R, C});
-  gather_rows_forward(step.stream, last, x, wanted);
+  gather_rows_forward(step.stream, last, x, rows.wanted);
   rmsnorm_forward(step.stream, normed, none, last, final_norm_.gamma->value, final_norm_.eps);
   linear_forward(step.stream, logits, normed, head_->value, none, none);
 }

@@ -12,6 +12,7 @@
 
 #include "engine/layers/rotary_block.h"
 #include "engine/step.h"
+#include "kernels/core/graphs.h"
 #include "kernels/core/roles.h"
 #include "models/llama_config.h"
 
@@ -56,8 +57,10 @@ class Llama {
   // What weights are referred to in: kept as long as the model.
   void keep(std::shared_ptr<const void> files) { files_ = std::move(files); }
 
-  // logits[wanted V], fp32
-  void forward(Step& step, const LlamaRows& rows, const KvPool& pool, Out logits) const;
+  // logits[wanted V], fp32. With graphs, calls of so many rows and wanted ones are recorded; pool,
+  // arena and logits must then be the same in all of them.
+  void forward(Step& step, const LlamaRows& rows, const KvPool& pool, Out logits,
+               Graphs* graphs = nullptr) const;
 
   // Arena bytes that forward needs for so many rows.
   int64_t plan(int64_t rows, int64_t wanted) const;
@@ -70,6 +73,7 @@ class Llama {
 
  private:
   friend class LlamaTrainer;
+  void infer(Step& step, const struct RowTensors& rows, const KvPool& pool, Out logits) const;
   void infer_block(Step& step, const RotaryBlock& block, Tensor x, const struct RowTensors& rows,
                    Tensor keys, Tensor values) const;
   Tensor rope_table() const;  // [T D]

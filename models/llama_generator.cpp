@@ -12,7 +12,7 @@ LlamaGenerator::LlamaGenerator(const Llama& model, GeneratorOptions options)
     : model_(model),
       options_(std::move(options)),
       pool_(model.config(),
-            int64_t(options_.slots) * options_.max_own_tokens +
+            int64_t(options_.slots) * options_.max_own_tokens + 1 +
                 int64_t(options_.slots + 1) * options_.max_prefix_tokens,
             model.dtype(), model.device()),
       arena_("activations",
@@ -23,7 +23,8 @@ LlamaGenerator::LlamaGenerator(const Llama& model, GeneratorOptions options)
               model.device()),
       sampled_("sampled tokens", 12 * int64_t(options_.slots), model.device()),
       slots_(size_t(options_.slots)),
-      prefix_area_(options_.slots * options_.max_own_tokens) {
+      spare_(options_.slots * options_.max_own_tokens),
+      prefix_area_(spare_ + 1) {
   stream_.batch_invariant = true;  // a text does not depend on its neighbours
   check(options_.slots > 0 && options_.max_rows >= options_.slots,
         "a generator needs at least one slot, and rows for all slots ({} slots, {} rows)",
@@ -72,12 +73,25 @@ void LlamaGenerator::release(int prefix) {
   if (found != prefixes_.end() && --found->second.users == 0) prefixes_.erase(found);
 }
 
+// A GPU works by tiles of rows, and few different numbers of them make few graphs: rows that nobody
+// needs fill up to a multiple.
+void LlamaGenerator::fill_up() {
+  if (model_.device() == Device::cpu) return;
+  const int64_t unit = std::min(16, options_.slots);
+  while (rows_.count() % unit != 0 && rows_.count() < options_.max_rows)
+    rows_.add(0, 0, 0, spare_, 0);
+  const auto wanted = [&] { return int64_t(rows_.wanted.size()); };
+  while (wanted() % unit != 0 && wanted() < options_.slots) rows_.wanted.push_back(0);
+}
+
 void LlamaGenerator::forward() {
+  fill_up();
   Step step{stream_, arena_, model_.dtype()};
   const int64_t R = int64_t(rows_.wanted.size());
   model_.forward(step, rows_, pool_,
                  R > 0 ? Out(logits_.tensor({R, model_.config().vocabulary}, DType::f32))
-                       : Out(none));
+                       : Out(none),
+                 &graphs_);
 }
 
 bool LlamaGenerator::start(Slot& slot, GenerationRequest request) {
@@ -205,16 +219,17 @@ std::vector<float> LlamaGenerator::prompt_logits(const std::vector<int32_t>& tok
         count, options_.max_own_tokens);
   std::vector<float> all;
   for (int32_t begin = 0; begin < count; begin += options_.slots) {
+    const int32_t rows = std::min(count - begin, options_.slots);
     rows_.clear();
-    for (int32_t i = begin; i < std::min(count, begin + options_.slots); ++i) {
-      rows_.add(tokens[size_t(i)], 0, 0, slots_[0].begin, i);
-      rows_.wanted.push_back(i - begin);
+    for (int32_t i = 0; i < rows; ++i) {
+      rows_.add(tokens[size_t(begin + i)], 0, 0, slots_[0].begin, begin + i);
+      rows_.wanted.push_back(i);
     }
     forward();
     stream_.synchronize();
-    const HostCopy copied(logits_.tensor({rows_.count(), V}, DType::f32));
+    const HostCopy copied(logits_.tensor({rows, V}, DType::f32));
     const float* logits = copied.tensor().as<float>();
-    all.insert(all.end(), logits, logits + rows_.count() * V);
+    all.insert(all.end(), logits, logits + rows * V);
   }
   return all;
 }

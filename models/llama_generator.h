@@ -60,6 +60,7 @@ class LlamaGenerator {
   std::vector<float> prompt_logits(const std::vector<int32_t>& tokens);
 
   int64_t tokens_generated() const { return tokens_generated_; }
+  int64_t graph_launches() const { return graphs_.launches(); }  // forward calls by a CUDA graph
 
  private:
   struct Prefix {
@@ -79,6 +80,7 @@ class LlamaGenerator {
   int32_t place_prefix() const;
   bool start(Slot& slot, GenerationRequest request);
   void gather_rows(std::vector<Slot*>& order, std::vector<Slot*>& sampled);
+  void fill_up();
   void forward();
   void sample_rows(const std::vector<Slot*>& sampled);
   bool accept(Slot& slot, int32_t token, float log_probability);
@@ -88,12 +90,14 @@ class LlamaGenerator {
   KvPool pool_;
   Arena arena_;
   Stream stream_;
+  Graphs graphs_{stream_};
   Buffer logits_, sampled_;  // [slots V]; tokens, log-probabilities, uniforms [3 slots]
   LlamaRows rows_;
   std::vector<Slot> slots_;
   std::map<int, Prefix> prefixes_;
   int next_prefix_ = 0;
-  int32_t prefix_area_;  // the pool's first place behind the slots
+  int32_t spare_;        // the pool's place behind the slots, for rows that nobody needs
+  int32_t prefix_area_;  // its first place behind that one
   std::vector<int32_t> picked_;
   std::vector<float> uniforms_, log_probabilities_;
   int64_t tokens_generated_ = 0;

@@ -40,4 +40,10 @@ void cuda_copy_to_device(void* stream, void* to, const void* from, int64_t bytes
 void cuda_copy_to_host(void* stream, void* to, const void* from, int64_t bytes);
 void cuda_copy_on_device(void* stream, void* to, const void* from, int64_t bytes);
 
+// What a stream is given between begin and end is recorded and not done; an instance of the graph.
+void cuda_begin_recording(void* stream);
+void* cuda_end_recording(void* stream);
+void cuda_launch_graph(void* graph, void* stream);
+void cuda_destroy_graph(void* graph);  // null: nothing
+
 }  // namespace laclip

@@ -79,6 +79,7 @@ class Scratch {
   }
   std::byte* reserve_bytes(int64_t bytes);
   int64_t bytes() const { return buffer_.bytes(); }  // that are there now
+  const std::byte* data() const { return buffer_.data(); }
 
  private:
   Device device_;

@@ -113,4 +113,29 @@ void cuda_copy_on_device(void* stream, void* to, const void* from, int64_t bytes
                              static_cast<cudaStream_t>(stream)));
 }
 
+void cuda_begin_recording(void* stream) {
+  check_cuda(
+      cudaStreamBeginCapture(static_cast<cudaStream_t>(stream), cudaStreamCaptureModeThreadLocal));
+}
+
+void* cuda_end_recording(void* stream) {
+  cudaGraph_t graph = nullptr;
+  check_cuda(cudaStreamEndCapture(static_cast<cudaStream_t>(stream), &graph));
+  if (!graph) return nullptr;  // what was recorded is not possible in a graph
+  cudaGraphExec_t instance = nullptr;
+  const cudaError_t error = cudaGraphInstantiate(&instance, graph, 0);
+  static_cast<void>(cudaGraphDestroy(graph));
+  check_cuda(error);
+  return instance;
+}
+
+void cuda_launch_graph(void* graph, void* stream) {
+  check_cuda(
+      cudaGraphLaunch(static_cast<cudaGraphExec_t>(graph), static_cast<cudaStream_t>(stream)));
+}
+
+void cuda_destroy_graph(void* graph) {
+  if (graph) static_cast<void>(cudaGraphExecDestroy(static_cast<cudaGraphExec_t>(graph)));
+}
+
 }  // namespace laclip

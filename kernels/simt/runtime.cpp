@@ -5,6 +5,7 @@
 #include <map>
 #include <mutex>
 #include <set>
+#include <utility>
 #include <vector>
 
 #include "kernels/simt/device_memory.h"
@@ -35,7 +36,12 @@ struct Pinned {
 } pinned;
 }  // namespace
 
+struct laclip_simt_graph {
+  std::vector<std::function<void()>> work;
+};
+
 struct laclip_simt_stream {
+  laclip_simt_graph* recording = nullptr;
   std::vector<Delivery> deliveries;
   std::vector<Arrival> arrivals;
   void deliver() {
@@ -61,12 +67,25 @@ struct Streams {
 } streams;
 }  // namespace
 
+namespace {
+thread_local int recordings = 0;  // of this thread: it allocates nothing meanwhile
+bool recording(cudaStream_t stream) { return stream && stream->recording; }
+}  // namespace
+
 void laclip::simt::arrive(cudaStream_t stream) {
   if (stream) stream->arrive();
 }
 
+void laclip::simt::give(cudaStream_t stream, std::function<void()> work) {
+  if (recording(stream)) return stream->recording->work.push_back(std::move(work));
+  arrive(stream);
+  work();
+}
+
 const char* cudaGetErrorString(cudaError_t error) {
-  return error == cudaSuccess                 ? "no error"
+  return error == cudaSuccess ? "no error"
+         : error == cudaErrorStreamCaptureUnsupported
+             ? "operation not permitted when stream is capturing"
          : error == cudaErrorMemoryAllocation ? "out of memory"
                                               : "invalid argument";
 }
@@ -79,6 +98,7 @@ cudaError_t cudaGetDeviceCount(int* count) {
 }
 
 cudaError_t cudaMalloc(void** memory, size_t bytes) {
+  if (recordings > 0) return cudaErrorStreamCaptureUnsupported;
   *memory = DeviceMemory::instance().allocate(bytes);
   return *memory ? cudaSuccess : cudaErrorMemoryAllocation;
 }
@@ -124,6 +144,7 @@ cudaError_t cudaStreamDestroy(cudaStream_t stream) {
 }
 
 cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
+  if (recording(stream)) return cudaErrorStreamCaptureUnsupported;
   if (stream) {
     stream->arrive();
     stream->deliver();
@@ -149,6 +170,14 @@ cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpy
   if (bytes == 0) return cudaSuccess;
   if (memory.holds(to) != to_device || memory.holds(from) != from_device)
     return cudaErrorInvalidValue;
+  if (recording(stream)) {
+    if (kind != cudaMemcpyDeviceToDevice) return cudaErrorStreamCaptureUnsupported;
+    stream->recording->work.push_back([=] {
+      const DeviceMemory::Access access;
+      std::memmove(to, from, bytes);
+    });
+    return cudaSuccess;
+  }
   const DeviceMemory::Access access;
   if (kind == cudaMemcpyHostToDevice && stream && pinned.holds(from)) {
     stream->arrivals.push_back({to, from, bytes});
@@ -168,10 +197,11 @@ cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpy
 
 cudaError_t cudaMemsetAsync(void* to, int value, size_t bytes, cudaStream_t stream) {
   if (bytes == 0) return cudaSuccess;
-  laclip::simt::arrive(stream);
   if (!DeviceMemory::instance().holds(to)) return cudaErrorInvalidValue;
-  const DeviceMemory::Access access;
-  std::memset(to, value, bytes);
+  laclip::simt::give(stream, [=] {
+    const DeviceMemory::Access access;
+    std::memset(to, value, bytes);
+  });
   return cudaSuccess;
 }
 
@@ -196,3 +226,38 @@ cudaError_t cudaStreamWaitEvent(cudaStream_t, cudaEvent_t event, unsigned) {
 }
 
 cudaError_t cudaEventSynchronize(cudaEvent_t event) { return cudaStreamSynchronize(event->stream); }
+
+cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode) {
+  if (!stream || stream->recording) return cudaErrorInvalidValue;
+  stream->recording = new laclip_simt_graph;
+  ++recordings;
+  return cudaSuccess;
+}
+
+cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph) {
+  if (!recording(stream)) return cudaErrorInvalidValue;
+  *graph = std::exchange(stream->recording, nullptr);
+  --recordings;
+  return cudaSuccess;
+}
+
+cudaError_t cudaGraphInstantiate(cudaGraphExec_t* instance, cudaGraph_t graph, unsigned long long) {
+  *instance = new laclip_simt_graph(*graph);
+  return cudaSuccess;
+}
+
+cudaError_t cudaGraphLaunch(cudaGraphExec_t instance, cudaStream_t stream) {
+  laclip::simt::arrive(stream);
+  for (const auto& work : instance->work) work();
+  return cudaSuccess;
+}
+
+cudaError_t cudaGraphDestroy(cudaGraph_t graph) {
+  delete graph;
+  return cudaSuccess;
+}
+
+cudaError_t cudaGraphExecDestroy(cudaGraphExec_t instance) {
+  delete instance;
+  return cudaSuccess;
+}

@@ -5,8 +5,10 @@
 #include <string>
 
 #include "kernels/core/cuda_runtime.h"
+#include "kernels/core/graphs.h"
 #include "kernels/core/memory.h"
 #include "kernels/core/op.h"
+#include "kernels/ops/elementwise.h"
 #include "kernels/ops/layernorm.h"
 
 namespace laclip {
@@ -181,6 +183,54 @@ TEST(Upload, ArrivesInTheOrderOfTheStreamThatWaits) {
       EXPECT_EQ(got, host[i]) << name_of(device) << ' ' << i;
     }
   }
+}
+
+TEST(Graphs, ARecordingDoesTheWorkOnWhatIsThere) {
+  for (Device device : {Device::cpu, Device::cuda}) {
+    Stream stream(device);
+    Graphs graphs(stream);
+    const Buffer memory("test", 2 * 64, device);
+    const Tensor x = memory.tensor({3}, DType::f32), y = memory.tensor({3}, DType::f32, 64);
+    int calls = 0;
+    for (float value : {1.0f, 2.0f, 3.0f, 4.0f}) {
+      const std::vector<float> host(3, value);
+      copy(stream, x, tensor_of(host));
+      graphs.run({3}, [&] {
+        ++calls;
+        convert(stream, y, x);
+      });
+      stream.synchronize();
+      const HostCopy got(y);
+      EXPECT_EQ(got.tensor().as<float>()[2], value) << name_of(device);
+    }
+    EXPECT_EQ(calls, device == Device::cpu ? 4 : 2);
+    EXPECT_EQ(graphs.launches(), device == Device::cpu ? 0 : 3);
+  }
+}
+
+TEST(Graphs, ScratchMemoryThatMovesMakesANewRecording) {
+  Stream stream(Device::cuda);
+  Graphs graphs(stream);
+  int calls = 0;
+  const auto work = [&] {
+    ++calls;
+    stream.scratch().reserve<float>(100);
+  };
+  for (int i = 0; i < 4; ++i) graphs.run({1}, work);
+  EXPECT_EQ(calls, 3);  // before the memory was there, with it, recorded
+  stream.scratch().reserve<float>(100'000);
+  graphs.run({1}, work);
+  EXPECT_EQ(calls, 4);
+}
+
+TEST(Graphs, ACopyToTheHostCannotBeRecorded) {
+  Stream stream(Device::cuda);
+  Graphs graphs(stream);
+  const Buffer memory("test", 64, Device::cuda);
+  float value = 0;
+  const auto work = [&] { copy(stream, tensor_of(&value, {1}), memory.tensor({1}, DType::f32)); };
+  graphs.run({1}, work);
+  EXPECT_THROW(graphs.run({1}, work), Error);
 }
 
 }  // namespace

@@ -45,8 +45,10 @@ void launch_as(void (*kernel)(P...), Stream& stream, Grid grid,
            static_cast<cudaStream_t>(stream.handle())>>>(arguments...);
   check_launch(cudaGetLastError(), __PRETTY_FUNCTION__, grid.shared_bytes);
 #else
-  simt::arrive(static_cast<cudaStream_t>(stream.handle()));
-  simt::launch<Kernel>(kernel, grid.blocks, grid.threads, size_t(grid.shared_bytes), arguments...);
+  simt::give(static_cast<cudaStream_t>(stream.handle()), [=] {
+    simt::launch<Kernel>(kernel, grid.blocks, grid.threads, size_t(grid.shared_bytes),
+                         arguments...);
+  });
 #endif
 }
 }  // namespace detail
