@@ -111,7 +111,8 @@ int WayFile::way(const std::string& key, const std::function<int()>& measure) {
   const auto found = ways_.find(key);
   if (found != ways_.end()) return found->second;
   if (ways_.empty()) log_info("timing matrix products for this GPU, once; {}", path_.string());
-  const int way = ways_[key] = measure();
+  const int way = measure();
+  ways_[key] = way;
   save();
   return way;
 }
