@@ -74,9 +74,15 @@ int way_of(Stream& stream, const Gemm& g, const GemmOperands& operands) {
   const int algorithms = cublaslt_algorithms(g, operands);
   if (algorithms == 0) return kOwnKernels;
   if (choice() == Choice::library) return 0;
-  const int way = ways_of_this_gpu().way(key_of(g, operands),
-                                         [&] { return measure(stream, g, operands, algorithms); });
-  return std::min(way, algorithms - 1);  // a number of rows nearby can have fewer
+  try {
+    const int way = ways_of_this_gpu().way(key_of(g, operands), [&] {
+      return measure(stream, g, operands, algorithms);
+    });
+    return std::min(way, algorithms - 1);  // a number of rows nearby can have fewer
+  } catch (const Error& error) {           // no memory for a second result; it is tried again
+    log_debug("product {}: not measured: {}", key_of(g, operands), error.what());
+    return kOwnKernels;
+  }
 }
 
 std::string key_of(const Gemm& g, const GemmOperands& operands) {
