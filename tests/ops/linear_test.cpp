@@ -370,7 +370,9 @@ TEST_F(CudaGemm, ByTheLibrary) {
         SCOPED_TRACE(text(g, {}));
         extras.library = true;
         const Result result = run(g, {}, extras);
-        EXPECT_TRUE(width != 72 || !result.bits.empty());  // the library takes aligned products
+        // What the library takes is its own affair, but for plain aligned products in bf16.
+        const bool certain = width == 72 && type == DType::bf16 && !extras.row_sums;
+        EXPECT_TRUE(!certain || !result.bits.empty());
       };
       for (Layout a : {plain, transposed})
         for (Layout b : {plain, transposed})
