@@ -144,6 +144,7 @@ TEST(Bf16, RoundsToNearestEvenAndKeepsNan) {
 }
 
 TEST(Staging, HostMemoryMayBeReusedAtOnce) {
+  if (cuda_devices() == 0) GTEST_SKIP() << "no GPU";
   Stream stream(Device::cuda);
   const Buffer there("test", 400 * 4, Device::cuda);
   for (int64_t i = 0; i < 400; ++i) {
@@ -156,7 +157,7 @@ TEST(Staging, HostMemoryMayBeReusedAtOnce) {
 }
 
 TEST(Staging, PiecesDoNotOverlapAndAreGivenOutAgain) {
-  if (cuda_devices() == 0) GTEST_SKIP();
+  if (cuda_devices() == 0) GTEST_SKIP() << "no GPU";
   Staging staging;
   std::byte* first = staging.take(100);
   EXPECT_GE(staging.take(1) - first, 100);
@@ -168,6 +169,7 @@ TEST(Staging, PiecesDoNotOverlapAndAreGivenOutAgain) {
 }
 
 TEST(Upload, ArrivesInTheOrderOfTheStreamThatWaits) {
+  if (cuda_devices() == 0) GTEST_SKIP() << "no GPU";
   for (Device device : {Device::cpu, Device::cuda}) {
     Stream stream(device);
     Upload upload("test", 8, device);
@@ -186,6 +188,7 @@ TEST(Upload, ArrivesInTheOrderOfTheStreamThatWaits) {
 }
 
 TEST(Graphs, ARecordingDoesTheWorkOnWhatIsThere) {
+  if (cuda_devices() == 0) GTEST_SKIP() << "no GPU";
   for (Device device : {Device::cpu, Device::cuda}) {
     Stream stream(device);
     Graphs graphs(stream);
@@ -209,6 +212,7 @@ TEST(Graphs, ARecordingDoesTheWorkOnWhatIsThere) {
 }
 
 TEST(Graphs, ScratchMemoryThatMovesMakesANewRecording) {
+  if (cuda_devices() == 0) GTEST_SKIP() << "no GPU";
   Stream stream(Device::cuda);
   Graphs graphs(stream);
   int calls = 0;
@@ -224,6 +228,7 @@ TEST(Graphs, ScratchMemoryThatMovesMakesANewRecording) {
 }
 
 TEST(Graphs, ACopyToTheHostCannotBeRecorded) {
+  if (cuda_is_a_gpu() || cuda_devices() == 0) GTEST_SKIP() << "the host execution refuses it";
   Stream stream(Device::cuda);
   Graphs graphs(stream);
   const Buffer memory("test", 64, Device::cuda);
