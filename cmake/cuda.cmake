@@ -44,7 +44,7 @@ function(laclip_cuda_sources target)
       $<$<COMPILE_LANGUAGE:CUDA>:--expt-relaxed-constexpr --extended-lambda -lineinfo
         -DFMT_CONSTEVAL= -DFMT_USE_CONSTEXPR=1  # what fmt does at compile time, nvcc cannot follow
         -diag-suppress=20208>)  # nor its long double, when it is headers alone
-    target_link_libraries(${target} PRIVATE CUDA::cudart)
+    target_link_libraries(${target} PRIVATE CUDA::cudart ${CMAKE_DL_LIBS})
   else()
     file(GLOB simt CONFIGURE_DEPENDS kernels/simt/*.cpp)
     target_sources(${target} PRIVATE ${simt})

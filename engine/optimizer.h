@@ -40,7 +40,7 @@ inline Gradients finish_gradients(Stream& stream, const ParameterSet& parameters
 // One update; step counts from 1. Clipping takes the norm where it is, so the host need not wait.
 inline void optimizer_step(Stream& stream, const ParameterSet& parameters,
                            const OptimizerOptions& options, double lr, int64_t step) {
-  if (options.max_norm > 0)
+  if (options.max_norm > 0)  // again: nothing says that the gradients are those of finish_gradients
     sum_of_squares(stream, parameters.square_norm(), parameters.gradients());
   adamw(stream, parameters.masters(), parameters.first_moments(), parameters.second_moments(),
         parameters.values(), parameters.gradients(), parameters.square_norm(),

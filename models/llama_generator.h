@@ -59,6 +59,8 @@ class LlamaGenerator {
   // Logits of all positions of one prompt, [T V] in rows.
   std::vector<float> prompt_logits(const std::vector<int32_t>& tokens);
 
+  void synchronize() { stream_.synchronize(); }  // waits for what is under way (a prefix)
+
   int64_t tokens_generated() const { return tokens_generated_; }
   int64_t graph_launches() const { return graphs_.launches(); }  // forward calls by a CUDA graph
 

@@ -59,6 +59,7 @@ class Rewriting {
     LlamaGenerator generator(model_, options);
     Timer timer;
     const int shared = generator.add_prefix(random_tokens(o_.prefix_tokens, V, 0));
+    generator.synchronize();
     prefix_seconds_ = timer.seconds();
     const auto caption = random_tokens(o_.caption_tokens, V, 1);
     int given = 0;

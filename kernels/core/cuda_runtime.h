@@ -25,6 +25,8 @@ void* cuda_create_stream();
 void cuda_destroy_stream(void* stream);
 void cuda_synchronize(void* stream);  // Error with what a kernel did wrong
 
+void cuda_settle(void* stream) noexcept;  // the same in destructors, whatever has gone wrong
+
 void cuda_synchronize_device();  // all streams
 // What `then` is given from here on begins when all is done that `first` was given.
 void cuda_order(void* first, void* then);
@@ -44,6 +46,7 @@ void cuda_copy_on_device(void* stream, void* to, const void* from, int64_t bytes
 void cuda_begin_recording(void* stream);
 void* cuda_end_recording(void* stream);
 void cuda_launch_graph(void* graph, void* stream);
-void cuda_destroy_graph(void* graph);  // null: nothing
+void cuda_drop_recording(void* stream) noexcept;  // instead of end, after an error
+void cuda_destroy_graph(void* graph);             // null: nothing
 
 }  // namespace laclip

@@ -26,7 +26,7 @@ void Graphs::run(std::vector<int64_t> key, const std::function<void()>& work) {
     try {
       work();
     } catch (...) {
-      cuda_destroy_graph(cuda_end_recording(stream_.handle()));
+      cuda_drop_recording(stream_.handle());
       throw;
     }
     graph = cuda_end_recording(stream_.handle());
@@ -37,7 +37,7 @@ void Graphs::run(std::vector<int64_t> key, const std::function<void()>& work) {
 
 void Graphs::clear() {
   if (recorded_.empty()) return;
-  cuda_synchronize(stream_.handle());  // none is under way
+  cuda_settle(stream_.handle());  // none is under way
   for (auto& [key, graph] : recorded_)
     if (graph) cuda_destroy_graph(graph);
   recorded_.clear();

@@ -27,7 +27,7 @@ Upload::Upload(const std::string& purpose, int64_t bytes, Device device) {
 
 Upload::~Upload() {
   if (!stream_) return;
-  cuda_synchronize(stream_);  // memory outlives the copies
+  cuda_settle(stream_);  // memory outlives the copies
   cuda_destroy_stream(stream_);
 }
 

@@ -17,7 +17,9 @@ Stream::Stream(Device device) : device_(device), scratch_(device), library_scrat
 }
 
 Stream::~Stream() {
-  if (handle_) cuda_destroy_stream(handle_);
+  if (!handle_) return;
+  cuda_settle(handle_);  // staging outlives the copies
+  cuda_destroy_stream(handle_);
 }
 
 void Stream::synchronize() {

@@ -1,4 +1,4 @@
-// Matrix product on the CPU, by oneDNN.
+// Matrix product on the CPU, by oneDNN, or without it by gemm_own.cpp.
 //
 //   c[M N] = a[M K] b[K N] (+ bias[N]) (+ c, if accumulate)
 //

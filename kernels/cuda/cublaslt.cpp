@@ -88,7 +88,7 @@ uint32_t alignment_of(const void* at) {
 struct Problem {
   Gemm shape;
   bool bias, skip, row_sums;
-  uint32_t align_a, align_b, align_c, align_skip;
+  uint32_t align_a, align_b, align_c, align_skip, align_vector;  // vector: bias or row sums
 
   Problem(const Gemm& g, const GemmOperands& o)
       : shape(g),
@@ -98,7 +98,8 @@ struct Problem {
         align_a(alignment_of(o.a)),
         align_b(alignment_of(o.b)),
         align_c(alignment_of(o.c)),
-        align_skip(alignment_of(o.skip)) {
+        align_skip(alignment_of(o.skip)),
+        align_vector(alignment_of(o.row_sums ? o.row_sums : o.bias)) {
     shape.epilogue = Epilogue::sum;
     shape.kind = {};
   }
@@ -115,6 +116,9 @@ class Prepared {
     set(CUBLASLT_MATMUL_DESC_TRANSB, g.a == transposed ? CUBLAS_OP_T : CUBLAS_OP_N);
     if (p.bias) set(CUBLASLT_MATMUL_DESC_EPILOGUE, CUBLASLT_EPILOGUE_BIAS);
     if (p.row_sums) set(CUBLASLT_MATMUL_DESC_EPILOGUE, CUBLASLT_EPILOGUE_BGRADB);
+    // The heuristic reads the alignment off the address, not what is there.
+    if (p.bias || p.row_sums)
+      set(CUBLASLT_MATMUL_DESC_BIAS_POINTER, reinterpret_cast<void*>(uintptr_t(p.align_vector)));
     const auto by_columns = [&](cublasLtMatrixLayout_t* layout, DType type, int64_t rows,
                                 int64_t columns) {
       check_status(lib.create_layout(layout, type_of(type), uint64_t(rows), uint64_t(columns),
@@ -161,6 +165,9 @@ class Prepared {
       check_status(lib_.set_preference(preference, attribute, &value, sizeof value), shape_);
     };
     prefer(CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, kWorkspace);
+    // Parts of K are added in fp32, never in the type of the result.
+    prefer(CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK,
+           uint32_t(CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE));
     prefer(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, p.align_b);
     prefer(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, p.align_a);
     prefer(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, p.skip ? p.align_skip : p.align_c);

@@ -1,4 +1,4 @@
-// Matrix product by cuBLASLt, of which gemm.h says when it is taken.
+// Matrix product by cuBLASLt, of which gemm_way.h says when it is taken.
 // https://docs.nvidia.com/cuda/cublas/#using-the-cublaslt-api
 //
 // The library is opened when it is first asked for, so that a program built here runs without it, too.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
 #include <cstdlib>
 #include <vector>
 
@@ -21,7 +22,10 @@ Choice choice() {
     const char* text = std::getenv("LACLIP_GEMM");
     const std::string_view word = text ? text : "auto";
     if (word == "own") return Choice::own;
-    if (word == "library") return Choice::library;
+    if (word == "library") {
+      check(cublaslt_version() > 0, "LACLIP_GEMM=library, but there is no cuBLASLt");
+      return Choice::library;
+    }
     check(word == "auto", "LACLIP_GEMM is {}; it can be auto, own or library", word);
     return cuda_is_a_gpu() ? Choice::automatic : Choice::own;
   }();
@@ -35,31 +39,69 @@ fs::path cache_folder() {
 }
 
 WayFile& ways_of_this_gpu() {
+  constexpr int kOwnRevision = 1;  // goes up when the own kernels become faster
   static WayFile file(cache_folder() / fmt::format("products-{}.json", cuda_device_name()),
-                      fmt::format("{}, cuBLASLt {}", cuda_device_name(), cublaslt_version()));
+                      fmt::format("{}, cuBLASLt {}, own {}", cuda_device_name(), cublaslt_version(),
+                                  kOwnRevision));
   return file;
 }
 
-// The fastest of the ways, on results that nobody needs.
-int measure(Stream& stream, const Gemm& g, const GemmOperands& operands, int algorithms) {
+// Room for a result beside `real`, at an address of the same alignment, so that the library offers
+// the same algorithms; null where real is.
+class Room {
+ public:
+  Room(const void* real, int64_t bytes)
+      : offset_(reinterpret_cast<uintptr_t>(real) % 256),
+        memory_("a product that is timed", real ? bytes + 256 : 0, Device::cuda),
+        there_(real) {}
+  std::byte* data() const { return there_ ? memory_.data() + offset_ : nullptr; }
+
+ private:
+  uintptr_t offset_;
+  Buffer memory_;
+  bool there_;
+};
+
+double seconds_of(Stream& stream, const Gemm& g, const GemmOperands& operands, int way, int calls) {
+  cuda_synchronize(stream.handle());
+  const Timer timer;
+  for (int call = 0; call < calls; ++call) gemm_by(stream, g, operands, way);
+  cuda_synchronize(stream.handle());
+  return timer.seconds() / calls;
+}
+
+// The fastest of the ways, on results that nobody needs; nothing where there is no memory for them.
+std::optional<int> measure(Stream& stream, const Gemm& g, const GemmOperands& operands,
+                           int algorithms) {
   constexpr int kRounds = 3, kCalls = 5;
   const int64_t bytes = g.m * g.n * size_of(g.c_type);
-  const Buffer c("a product that is timed", bytes, Device::cuda),
-      kept("a product that is timed", operands.kept ? bytes : 0, Device::cuda),
-      sums("a product that is timed", operands.row_sums ? 4 * g.m : 0, Device::cuda);
+  std::optional<Room> c, kept, sums;
+  try {
+    c.emplace(operands.c, bytes);
+    kept.emplace(operands.kept, bytes);
+    sums.emplace(operands.row_sums, 4 * g.m);
+  } catch (const Error& error) {
+    log_info("{}; this product takes the own kernels, unmeasured", error.what());
+    return std::nullopt;
+  }
   GemmOperands timed = operands;
-  timed.c = c.data();
-  if (operands.kept) timed.kept = kept.data();
-  if (operands.row_sums) timed.row_sums = reinterpret_cast<float*>(sums.data());
-  std::vector<double> seconds(size_t(algorithms) + 1, 1e30);  // own kernels first
-  for (int round = 0; round <= kRounds; ++round)
+  timed.c = c->data();
+  timed.kept = kept->data();
+  timed.row_sums = reinterpret_cast<float*>(sums->data());
+  std::vector<double> seconds(size_t(algorithms) + 1, INFINITY);  // own kernels first
+  for (int way = kOwnKernels; way < algorithms; ++way) {
+    try {
+      seconds_of(stream, g, timed, way, 1);  // warms up
+      seconds[size_t(way + 1)] = 1e30;
+    } catch (const Error& error) {
+      if (way == kOwnKernels) throw;
+      log_debug("{}", error.what());  // an algorithm that the library offers and does not do
+    }
+  }
+  for (int round = 0; round < kRounds; ++round)
     for (int way = kOwnKernels; way < algorithms; ++way) {
-      cuda_synchronize(stream.handle());
-      const Timer timer;
-      for (int call = 0; call < (round == 0 ? 1 : kCalls); ++call) gemm_by(stream, g, timed, way);
-      cuda_synchronize(stream.handle());
       double& best = seconds[size_t(way + 1)];
-      if (round > 0) best = std::min(best, timer.seconds() / kCalls);  // round 0 warms up
+      if (best < INFINITY) best = std::min(best, seconds_of(stream, g, timed, way, kCalls));
     }
   const auto fastest = std::min_element(seconds.begin(), seconds.end()) - seconds.begin();
   log_debug("product {}: own {:.1f} us, best {:.1f} us by {}", key_of(g, operands),
@@ -74,15 +116,9 @@ int way_of(Stream& stream, const Gemm& g, const GemmOperands& operands) {
   const int algorithms = cublaslt_algorithms(g, operands);
   if (algorithms == 0) return kOwnKernels;
   if (choice() == Choice::library) return 0;
-  try {
-    const int way = ways_of_this_gpu().way(key_of(g, operands), [&] {
-      return measure(stream, g, operands, algorithms);
-    });
-    return std::min(way, algorithms - 1);  // a number of rows nearby can have fewer
-  } catch (const Error& error) {           // no memory for a second result; it is tried again
-    log_debug("product {}: not measured: {}", key_of(g, operands), error.what());
-    return kOwnKernels;
-  }
+  const int way = ways_of_this_gpu().way(key_of(g, operands),
+                                         [&] { return measure(stream, g, operands, algorithms); });
+  return std::min(way, algorithms - 1);  // a number of rows nearby can have fewer
 }
 
 std::string key_of(const Gemm& g, const GemmOperands& operands) {
@@ -101,32 +137,41 @@ std::string key_of(const Gemm& g, const GemmOperands& operands) {
 }
 
 WayFile::WayFile(fs::path path, std::string about)
-    : path_(std::move(path)), about_(std::move(about)) {
-  if (!fs::exists(path_)) return;
+    : path_(std::move(path)), about_(std::move(about)), ways_(read()) {}
+
+std::map<std::string, int> WayFile::read() const {
+  if (!fs::exists(path_)) return {};
   try {
     const Json file = read_json(path_);
-    if (json_field<std::string>(file, "about", path_.string()) == about_)
-      ways_ = json_field<std::map<std::string, int>>(file, "ways", path_.string());
+    if (json_field<std::string>(file, "about", path_.string()) != about_) return {};
+    return json_field<std::map<std::string, int>>(file, "ways", path_.string());
   } catch (const Error& error) {
     log_warning("{}; products are measured anew", error.what());
+    return {};
   }
 }
 
-int WayFile::way(const std::string& key, const std::function<int()>& measure) {
+int WayFile::way(const std::string& key, const std::function<std::optional<int>()>& measure) {
   const std::lock_guard lock(mutex_);
   const auto found = ways_.find(key);
   if (found != ways_.end()) return found->second;
+  if (unmeasured_.count(key)) return kOwnKernels;
   if (ways_.empty()) log_info("timing matrix products for this GPU, once; {}", path_.string());
-  const int way = measure();
-  ways_[key] = way;
+  const std::optional<int> way = measure();
+  if (!way) {
+    unmeasured_.insert(key);
+    return kOwnKernels;
+  }
+  ways_[key] = *way;
   save();
-  return way;
+  return *way;
 }
 
 void WayFile::save() {
   if (!writable_) return;
   try {
     make_folders(path_.parent_path());
+    ways_.merge(read());  // ours come first
     write_atomically(path_, Json{{"about", about_}, {"ways", ways_}}.dump(1) + "\n");
   } catch (const Error& error) {
     writable_ = false;

@@ -10,6 +10,8 @@
 #include <functional>
 #include <map>
 #include <mutex>
+#include <optional>
+#include <set>
 #include <string>
 
 #include "base/file.h"
@@ -24,20 +26,27 @@ int way_of(Stream& stream, const Gemm& shape, const GemmOperands& operands);
 // Products with one key take one way: rows are rounded up to an eighth of an octave.
 std::string key_of(const Gemm& shape, const GemmOperands& operands);
 
-// The file: {"about": "NVIDIA H200, cuBLASLt 130100", "ways": {KEY: WAY, …}}. One that is about something
-// else, or broken, is replaced. If it cannot be written, a warning says so and the run goes on.
+// The file: {"about": "NVIDIA H200, cuBLASLt 130100, own 1", "ways": {KEY: WAY, …}}. One that is about
+// something else, or broken, is replaced; what another process has added stays. If it cannot be
+// written, a warning says so and the run goes on. A product that cannot be measured (`measure` gives
+// nothing: no memory for a second result) takes the own kernels in this run.
+//
+// An algorithm's number is its rank in the library's list for a product; a number of rows nearby, or
+// another alignment, can have another algorithm at that rank.
 class WayFile {
  public:
   WayFile(fs::path path, std::string about);
-  int way(const std::string& key, const std::function<int()>& measure);
+  int way(const std::string& key, const std::function<std::optional<int>()>& measure);
 
  private:
+  std::map<std::string, int> read() const;
   void save();
 
   std::mutex mutex_;
   fs::path path_;
   std::string about_;
   std::map<std::string, int> ways_;
+  std::set<std::string> unmeasured_;
   bool writable_ = true;
 };
 

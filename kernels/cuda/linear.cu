@@ -26,7 +26,14 @@ void linear_backward_input(Stream& stream, Out dx, In dy, In w) {
 }
 // db comes along as the row sums of dyᵀ, which is in shared memory then.
 void linear_backward_weight(Stream& stream, Acc dw, Acc db, In dy, In x) {
-  const Gemm shape{dy[1], x[1], x[0], transposed, plain, x.dtype, DType::f32, true};
+  const Gemm shape{.m = dy[1],
+                   .n = x[1],
+                   .k = x[0],
+                   .a = transposed,
+                   .b = plain,
+                   .type = x.dtype,
+                   .c_type = DType::f32,
+                   .accumulate = true};
   gemm(stream, shape,
        {.c = dw.data,
         .a = dy.tensor().data,
@@ -35,10 +42,15 @@ void linear_backward_weight(Stream& stream, Acc dw, Acc db, In dy, In x) {
 }
 
 void linear_activation_forward(Stream& stream, Out h, Out u, In x, In w, In b, Activation kind) {
-  const Gemm shape{x[0],    w[0],       x[1],
-                   plain,   transposed, x.dtype,
-                   h.dtype, false,      Epilogue::activation,
-                   kind};
+  const Gemm shape{.m = x[0],
+                   .n = w[0],
+                   .k = x[1],
+                   .a = plain,
+                   .b = transposed,
+                   .type = x.dtype,
+                   .c_type = h.dtype,
+                   .epilogue = Epilogue::activation,
+                   .kind = kind};
   gemm(stream, shape,
        {.c = h.data,
         .a = x.tensor().data,
@@ -47,8 +59,15 @@ void linear_activation_forward(Stream& stream, Out h, Out u, In x, In w, In b, A
         .kept = u.data});
 }
 void linear_activation_backward(Stream& stream, Out du, In dy, In w, In u, Activation kind) {
-  const Gemm shape{dy[0],    w[1],     w[0],  plain,           plain,
-                   dy.dtype, du.dtype, false, Epilogue::slope, kind};
+  const Gemm shape{.m = dy[0],
+                   .n = w[1],
+                   .k = w[0],
+                   .a = plain,
+                   .b = plain,
+                   .type = dy.dtype,
+                   .c_type = du.dtype,
+                   .epilogue = Epilogue::slope,
+                   .kind = kind};
   gemm(stream, shape,
        {.c = du.data, .a = dy.tensor().data, .b = w.tensor().data, .u = u.tensor().data});
 }
@@ -62,7 +81,14 @@ void project_backward_input(Stream& stream, Out dx, In dy, In w) {
   gemm(stream, shape, {dx.data, dy.tensor().data, w.tensor().data});
 }
 void project_backward_weight(Stream& stream, Acc dw, In dy, In x) {
-  const Gemm shape{x[1], dy[1], x[0], transposed, plain, x.dtype, DType::f32, true};
+  const Gemm shape{.m = x[1],
+                   .n = dy[1],
+                   .k = x[0],
+                   .a = transposed,
+                   .b = plain,
+                   .type = x.dtype,
+                   .c_type = DType::f32,
+                   .accumulate = true};
   gemm(stream, shape, {dw.data, x.tensor().data, dy.tensor().data});
 }
 

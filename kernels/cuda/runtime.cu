@@ -76,6 +76,10 @@ void cuda_synchronize(void* stream) {
   check_cuda(cudaStreamSynchronize(static_cast<cudaStream_t>(stream)));
 }
 
+void cuda_settle(void* stream) noexcept {
+  static_cast<void>(cudaStreamSynchronize(static_cast<cudaStream_t>(stream)));
+}
+
 void cuda_synchronize_device() { check_cuda(cudaDeviceSynchronize()); }
 
 void cuda_order(void* first, void* then) {
@@ -127,6 +131,12 @@ void* cuda_end_recording(void* stream) {
   static_cast<void>(cudaGraphDestroy(graph));
   check_cuda(error);
   return instance;
+}
+
+void cuda_drop_recording(void* stream) noexcept {
+  cudaGraph_t graph = nullptr;
+  static_cast<void>(cudaStreamEndCapture(static_cast<cudaStream_t>(stream), &graph));
+  if (graph) static_cast<void>(cudaGraphDestroy(graph));
 }
 
 void cuda_launch_graph(void* graph, void* stream) {

@@ -1,5 +1,6 @@
 #include "kernels/simt/cublaslt.h"
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 
@@ -31,6 +32,7 @@ struct laclip_simt_layout {
 
 struct laclip_simt_preference {
   size_t workspace = 0;
+  uint32_t reduction = 7;
   uint32_t alignments[4] = {256, 256, 256, 256};  // of a, b, c, d
 };
 
@@ -67,7 +69,7 @@ bool fit(const laclip_simt_product& p, const laclip_simt_layout& a, const laclip
 
 }  // namespace
 
-size_t cublasLtGetVersion() { return 0; }
+size_t cublasLtGetVersion() { return 1; }
 
 cublasStatus_t cublasLtCreate(cublasLtHandle_t* handle) {
   static laclip_simt_cublaslt only;
@@ -123,6 +125,8 @@ cublasStatus_t cublasLtMatmulPreferenceSetAttribute(cublasLtMatmulPreference_t p
                                                     const void* value, size_t bytes) {
   if (attribute == CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES)
     return take(preference->workspace, value, bytes);
+  if (attribute == CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK)
+    return take(preference->reduction, value, bytes);
   return take(preference->alignments[attribute - CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES], value,
               bytes);
 }
@@ -137,6 +141,8 @@ cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t, cublasLtMatmulDe
   if (!fit(*product, *a, *b, *c, *d)) return CUBLAS_STATUS_NOT_SUPPORTED;
   found[0] = {};
   for (int i = 0; i < 4; ++i) found[0].algo.data[i] = preference->alignments[i];
+  const auto vector = reinterpret_cast<uintptr_t>(product->vector);
+  found[0].algo.data[4] = vector == 0 ? 256 : std::min<uint64_t>(vector & (~vector + 1), 256);
   *count = 1;
   return CUBLAS_STATUS_SUCCESS;
 }
@@ -152,6 +158,8 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t product, co
   for (int i = 0; i < 4; ++i)  // an algorithm is for addresses of the alignment it was asked with
     if (reinterpret_cast<uintptr_t>(addresses[i]) % algorithm->data[i] != 0)
       return CUBLAS_STATUS_NOT_SUPPORTED;
+  if (product->vector && reinterpret_cast<uintptr_t>(product->vector) % algorithm->data[4] != 0)
+    return CUBLAS_STATUS_NOT_SUPPORTED;
   laclip::simt::arrive(stream);
   const DeviceMemory::Access access;
   const float scale = *static_cast<const float*>(alpha), keep = *static_cast<const float*>(beta);
