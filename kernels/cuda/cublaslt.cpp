@@ -20,50 +20,48 @@ namespace {
 constexpr int kMostAlgorithms = 8;
 constexpr size_t kWorkspace = size_t(32) << 20;  // what NVIDIA recommends for Hopper
 
+#ifdef LACLIP_SIMT
+void* open_library() {
+  static char stand_in;
+  return &stand_in;
+}
+#define LACLIP_FUNCTION(member, function) decltype(&function) member = &function
+#else
+void* open_library() {
+  return dlopen(("libcublasLt.so." + std::to_string(CUBLAS_VER_MAJOR)).c_str(), RTLD_NOW);
+}
+// Null where there is no library; `whole` tells that one is missing.
+void* find(void* file, const char* name, bool& whole) {
+  void* at = file ? dlsym(file, name) : nullptr;
+  whole = whole && at;
+  return at;
+}
+#define LACLIP_FUNCTION(member, function) \
+  decltype(&function) member = reinterpret_cast<decltype(&function)>(find(file, #function, whole))
+#endif
+
 struct Library {
-  decltype(&cublasLtGetVersion) version = nullptr;
-  decltype(&cublasLtCreate) create = nullptr;
-  decltype(&cublasLtMatmulDescCreate) create_product = nullptr;
-  decltype(&cublasLtMatmulDescDestroy) destroy_product = nullptr;
-  decltype(&cublasLtMatmulDescSetAttribute) set_product = nullptr;
-  decltype(&cublasLtMatrixLayoutCreate) create_layout = nullptr;
-  decltype(&cublasLtMatrixLayoutDestroy) destroy_layout = nullptr;
-  decltype(&cublasLtMatmulPreferenceCreate) create_preference = nullptr;
-  decltype(&cublasLtMatmulPreferenceDestroy) destroy_preference = nullptr;
-  decltype(&cublasLtMatmulPreferenceSetAttribute) set_preference = nullptr;
-  decltype(&cublasLtMatmulAlgoGetHeuristic) heuristic = nullptr;
-  decltype(&cublasLtMatmul) matmul = nullptr;
+  void* file = open_library();  // before the functions, which are found in it
+  bool whole = file != nullptr;
+  LACLIP_FUNCTION(version, cublasLtGetVersion);
+  LACLIP_FUNCTION(create, cublasLtCreate);
+  LACLIP_FUNCTION(create_product, cublasLtMatmulDescCreate);
+  LACLIP_FUNCTION(destroy_product, cublasLtMatmulDescDestroy);
+  LACLIP_FUNCTION(set_product, cublasLtMatmulDescSetAttribute);
+  LACLIP_FUNCTION(create_layout, cublasLtMatrixLayoutCreate);
+  LACLIP_FUNCTION(destroy_layout, cublasLtMatrixLayoutDestroy);
+  LACLIP_FUNCTION(create_preference, cublasLtMatmulPreferenceCreate);
+  LACLIP_FUNCTION(destroy_preference, cublasLtMatmulPreferenceDestroy);
+  LACLIP_FUNCTION(set_preference, cublasLtMatmulPreferenceSetAttribute);
+  LACLIP_FUNCTION(heuristic, cublasLtMatmulAlgoGetHeuristic);
+  LACLIP_FUNCTION(matmul, cublasLtMatmul);
   cublasLtHandle_t handle = nullptr;
 
   Library() {
-#ifdef LACLIP_SIMT
-#define LACLIP_FIND(member, function) member = &function
-#else
-    const std::string name = "libcublasLt.so." + std::to_string(CUBLAS_VER_MAJOR);
-    void* file = dlopen(name.c_str(), RTLD_NOW);
-    if (!file) return;
-#define LACLIP_FIND(member, function) \
-  member = reinterpret_cast<decltype(member)>(dlsym(file, #function))
-#endif
-    LACLIP_FIND(version, cublasLtGetVersion);
-    LACLIP_FIND(create, cublasLtCreate);
-    LACLIP_FIND(create_product, cublasLtMatmulDescCreate);
-    LACLIP_FIND(destroy_product, cublasLtMatmulDescDestroy);
-    LACLIP_FIND(set_product, cublasLtMatmulDescSetAttribute);
-    LACLIP_FIND(create_layout, cublasLtMatrixLayoutCreate);
-    LACLIP_FIND(destroy_layout, cublasLtMatrixLayoutDestroy);
-    LACLIP_FIND(create_preference, cublasLtMatmulPreferenceCreate);
-    LACLIP_FIND(destroy_preference, cublasLtMatmulPreferenceDestroy);
-    LACLIP_FIND(set_preference, cublasLtMatmulPreferenceSetAttribute);
-    LACLIP_FIND(heuristic, cublasLtMatmulAlgoGetHeuristic);
-    LACLIP_FIND(matmul, cublasLtMatmul);
-#undef LACLIP_FIND
-    const bool whole = version && create && create_product && destroy_product && set_product &&
-                       create_layout && destroy_layout && create_preference && destroy_preference &&
-                       set_preference && heuristic && matmul;
     if (!whole || create(&handle) != CUBLAS_STATUS_SUCCESS) handle = nullptr;
   }
 };
+#undef LACLIP_FUNCTION
 
 const Library* library() {
   static const Library opened;
@@ -145,7 +143,7 @@ class Prepared {
     if (vector) set(CUBLASLT_MATMUL_DESC_BIAS_POINTER, vector);
     const bool adds = shape_.accumulate || o.skip;
     const float one = 1, beta = adds ? 1.0f : 0.0f;
-    void* workspace = stream.library_scratch().reserve_bytes(int64_t(kWorkspace));
+    void* workspace = stream.workspace().reserve_bytes(int64_t(kWorkspace));
     check_status(lib_.matmul(lib_.handle, product_, &one, o.b, a_, o.a, b_, &beta,
                              o.skip ? o.skip : o.c, c_, o.c, c_, &found_[size_t(algorithm)].algo,
                              workspace, kWorkspace, static_cast<cudaStream_t>(stream.handle())),
@@ -190,17 +188,20 @@ class Prepared {
 
 std::mutex preparing;
 
-// Text batches bring ever new numbers of rows, so what is prepared is bounded.
-Prepared& prepared(const Library& lib, const Problem& problem) {
+// What is prepared for a product, or null where the library cannot be asked. Text batches bring ever new
+// numbers of rows, so it is bounded.
+Prepared* prepared(const Gemm& g, const GemmOperands& operands) {
   static std::map<Problem, std::unique_ptr<Prepared>> all;
   constexpr size_t kMost = 1024;
-  auto& place = all[problem];
-  if (place) return *place;
-  if (all.size() > kMost) {
-    all.clear();
-    return *(all[problem] = std::make_unique<Prepared>(lib, problem));
-  }
-  return *(place = std::make_unique<Prepared>(lib, problem));
+  const Library* lib = library();
+  // Mixed types of bias and result are not among those that the library documents.
+  if (!lib || g.m == 0 || g.n == 0 || g.k == 0 || (operands.bias && g.c_type != g.type))
+    return nullptr;
+  const Problem problem{g, operands};
+  const auto found = all.find(problem);
+  if (found != all.end()) return found->second.get();
+  if (all.size() == kMost) all.clear();
+  return (all[problem] = std::make_unique<Prepared>(*lib, problem)).get();
 }
 
 }  // namespace
@@ -208,19 +209,18 @@ Prepared& prepared(const Library& lib, const Problem& problem) {
 int64_t cublaslt_version() { return library() ? int64_t(library()->version()) : 0; }
 
 int cublaslt_algorithms(const Gemm& g, const GemmOperands& operands) {
-  const Library* lib = library();
-  // Mixed types of bias and result are not among those that the library documents.
-  if (!lib || g.m == 0 || g.n == 0 || g.k == 0 || (operands.bias && g.c_type != g.type)) return 0;
   const std::lock_guard lock(preparing);
-  return prepared(*lib, {g, operands}).algorithms();
+  const Prepared* product = prepared(g, operands);
+  return product ? product->algorithms() : 0;
 }
 
 void cublaslt_gemm(Stream& stream, const Gemm& g, const GemmOperands& operands, int algorithm) {
-  const int count = cublaslt_algorithms(g, operands);
+  const std::lock_guard lock(preparing);
+  Prepared* product = prepared(g, operands);
+  const int count = product ? product->algorithms() : 0;
   check(algorithm < count, "cuBLASLt: algorithm {} of {} for a product [{} {} {}]", algorithm,
         count, g.m, g.n, g.k);
-  const std::lock_guard lock(preparing);
-  prepared(*library(), {g, operands}).run(stream, operands, algorithm);
+  product->run(stream, operands, algorithm);
 }
 
 }  // namespace laclip::cuda

@@ -67,6 +67,37 @@ bool fit(const laclip_simt_product& p, const laclip_simt_layout& a, const laclip
          b.stride >= int64_t(b.rows) && c.stride >= int64_t(c.rows) && d.stride >= int64_t(d.rows);
 }
 
+// A call as it was given: the caller may change its descriptions before a graph runs it.
+struct Product {
+  laclip_simt_product how;
+  laclip_simt_layout of_a, of_b, of_c, of_d;
+  float scale, keep;
+
+  void run(const void* a, const void* b, const void* c, void* d) const {
+    const DeviceMemory::Access access;
+    const uint64_t depth = of_a.columns_of(how.a);
+    const auto right = [&](uint64_t k, uint64_t n) {
+      return load(b, of_b.offset(k, n, how.b), of_b.type);
+    };
+    for (uint64_t n = 0; n < of_d.columns; ++n) {
+      for (uint64_t m = 0; m < of_d.rows; ++m) {
+        float sum = 0;
+        for (uint64_t k = 0; k < depth; ++k)
+          sum += load(a, of_a.offset(m, k, how.a), of_a.type) * right(k, n);
+        sum *= scale;
+        if (keep != 0) sum += keep * load(c, of_c.offset(m, n), of_c.type);
+        if (how.epilogue == CUBLASLT_EPILOGUE_BIAS) sum += load(how.vector, m, of_d.type);
+        store(d, of_d.offset(m, n), of_d.type, sum);
+      }
+      if (how.epilogue == CUBLASLT_EPILOGUE_BGRADB) {
+        float sum = 0;
+        for (uint64_t k = 0; k < depth; ++k) sum += right(k, n);
+        store(how.vector, n, of_d.type, sum);
+      }
+    }
+  }
+};
+
 }  // namespace
 
 size_t cublasLtGetVersion() { return 1; }
@@ -160,28 +191,13 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t product, co
       return CUBLAS_STATUS_NOT_SUPPORTED;
   if (product->vector && reinterpret_cast<uintptr_t>(product->vector) % algorithm->data[4] != 0)
     return CUBLAS_STATUS_NOT_SUPPORTED;
-  laclip::simt::arrive(stream);
-  const DeviceMemory::Access access;
-  const float scale = *static_cast<const float*>(alpha), keep = *static_cast<const float*>(beta);
-  const uint64_t depth = of_a->columns_of(product->a);
-  const auto right = [&](uint64_t k, uint64_t n) {
-    return load(b, of_b->offset(k, n, product->b), of_b->type);
-  };
-  for (uint64_t n = 0; n < of_d->columns; ++n) {
-    for (uint64_t m = 0; m < of_d->rows; ++m) {
-      float sum = 0;
-      for (uint64_t k = 0; k < depth; ++k)
-        sum += load(a, of_a->offset(m, k, product->a), of_a->type) * right(k, n);
-      sum *= scale;
-      if (keep != 0) sum += keep * load(c, of_c->offset(m, n), of_c->type);
-      if (product->epilogue == CUBLASLT_EPILOGUE_BIAS) sum += load(product->vector, m, of_d->type);
-      store(d, of_d->offset(m, n), of_d->type, sum);
-    }
-    if (product->epilogue == CUBLASLT_EPILOGUE_BGRADB) {
-      float sum = 0;
-      for (uint64_t k = 0; k < depth; ++k) sum += right(k, n);
-      store(product->vector, n, of_d->type, sum);
-    }
-  }
+  const Product whole{*product,
+                      *of_a,
+                      *of_b,
+                      *of_c,
+                      *of_d,
+                      *static_cast<const float*>(alpha),
+                      *static_cast<const float*>(beta)};
+  laclip::simt::give(stream, [=] { whole.run(a, b, c, d); });
   return CUBLAS_STATUS_SUCCESS;
 }

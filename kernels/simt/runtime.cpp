@@ -70,11 +70,10 @@ struct Streams {
 namespace {
 thread_local int recordings = 0;  // of this thread: it allocates nothing meanwhile
 bool recording(cudaStream_t stream) { return stream && stream->recording; }
-}  // namespace
-
-void laclip::simt::arrive(cudaStream_t stream) {
+void arrive(cudaStream_t stream) {
   if (stream) stream->arrive();
 }
+}  // namespace
 
 void laclip::simt::give(cudaStream_t stream, std::function<void()> work) {
   if (recording(stream)) return stream->recording->work.push_back(std::move(work));
@@ -184,7 +183,7 @@ cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpy
     std::memset(to, 0xcd, bytes);
     return cudaSuccess;
   }
-  laclip::simt::arrive(stream);
+  arrive(stream);
   if (kind == cudaMemcpyDeviceToHost && stream) {
     const auto* begin = static_cast<const std::byte*>(from);
     stream->deliveries.push_back({to, {begin, begin + bytes}});
@@ -221,7 +220,7 @@ cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
 }
 
 cudaError_t cudaStreamWaitEvent(cudaStream_t, cudaEvent_t event, unsigned) {
-  laclip::simt::arrive(event->stream);
+  arrive(event->stream);
   return cudaSuccess;
 }
 
@@ -247,7 +246,7 @@ cudaError_t cudaGraphInstantiate(cudaGraphExec_t* instance, cudaGraph_t graph, u
 }
 
 cudaError_t cudaGraphLaunch(cudaGraphExec_t instance, cudaStream_t stream) {
-  laclip::simt::arrive(stream);
+  arrive(stream);
   for (const auto& work : instance->work) work();
   return cudaSuccess;
 }

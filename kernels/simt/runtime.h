@@ -54,5 +54,4 @@ cudaError_t cudaGraphExecDestroy(cudaGraphExec_t instance);
 namespace laclip::simt {
 // Does `work`, or records it. What is under way to the device arrives before.
 void give(cudaStream_t stream, std::function<void()> work);
-void arrive(cudaStream_t stream);
 }  // namespace laclip::simt
