@@ -104,7 +104,7 @@ std::optional<int> measure(Stream& stream, const Gemm& g, const GemmOperands& op
       if (best < INFINITY) best = std::min(best, seconds_of(stream, g, timed, way, kCalls));
     }
   const auto fastest = std::min_element(seconds.begin(), seconds.end()) - seconds.begin();
-  log_debug("product {}: own {:.1f} us, best {:.1f} us by {}", key_of(g, operands),
+  log_debug("product {}: own {:.1f} us, best {:.1f} us by {}", ProductKind(g, operands).text(),
             1e6 * seconds[0], 1e6 * seconds[size_t(fastest)], fastest - 1);
   return int(fastest) - 1;
 }
@@ -116,24 +116,42 @@ int way_of(Stream& stream, const Gemm& g, const GemmOperands& operands) {
   const int algorithms = cublaslt_algorithms(g, operands);
   if (algorithms == 0) return kOwnKernels;
   if (choice() == Choice::library) return 0;
-  const int way = ways_of_this_gpu().way(key_of(g, operands),
-                                         [&] { return measure(stream, g, operands, algorithms); });
-  return std::min(way, algorithms - 1);  // a number of rows nearby can have fewer
+  static std::mutex mutex;
+  static std::map<ProductKind, int> ways;  // of this run, without a text for each product
+  const ProductKind kind(g, operands);
+  const std::lock_guard lock(mutex);
+  auto known = ways.find(kind);
+  if (known == ways.end()) {
+    const int way = ways_of_this_gpu().way(kind.text(), [&] {
+      return measure(stream, g, operands, algorithms);
+    });
+    known = ways.emplace(kind, way).first;
+  }
+  return std::min(known->second, algorithms - 1);  // a number of rows nearby can have fewer
 }
 
-std::string key_of(const Gemm& g, const GemmOperands& operands) {
+ProductKind::ProductKind(const Gemm& g, const GemmOperands& operands)
+    : shape(g),
+      bias(operands.bias),
+      skip(operands.skip),
+      kept(operands.kept),
+      row_sums(operands.row_sums) {
   const auto octave = std::bit_floor(uint64_t(std::max<int64_t>(g.m, 1)));
   const auto step = std::max<uint64_t>(octave / 8, 1);
-  const uint64_t rows = (uint64_t(g.m) + step - 1) / step * step;
-  const auto sign = [](const void* at, const char* name) { return at ? name : ""; };
-  return fmt::format("{}x{}x{} {}{} {} to {}{}{}{}{}{}{}", rows, g.n, g.k,
+  shape.m = int64_t((uint64_t(g.m) + step - 1) / step * step);
+}
+
+std::string ProductKind::text() const {
+  const auto sign = [](bool given, const char* name) { return given ? name : ""; };
+  const Gemm& g = shape;
+  return fmt::format("{}x{}x{} {}{} {} to {}{}{}{}{}{}{}", g.m, g.n, g.k,
                      g.a == Layout::plain ? "n" : "t", g.b == Layout::plain ? "n" : "t",
-                     name_of(g.type), name_of(g.c_type), g.accumulate ? ", adds" : "",
+                     name_of(g.type), name_of(g.c_type), sign(g.accumulate, ", adds"),
                      g.epilogue == Epilogue::activation ? ", activation"
                      : g.epilogue == Epilogue::slope    ? ", slope"
                                                         : "",
-                     sign(operands.bias, ", bias"), sign(operands.skip, ", skip"),
-                     sign(operands.kept, ", kept"), sign(operands.row_sums, ", row sums"));
+                     sign(bias, ", bias"), sign(skip, ", skip"), sign(kept, ", kept"),
+                     sign(row_sums, ", row sums"));
 }
 
 WayFile::WayFile(fs::path path, std::string about)

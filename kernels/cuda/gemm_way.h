@@ -23,8 +23,15 @@ inline constexpr int kOwnKernels = -1;  // else the number of an algorithm of cu
 
 int way_of(Stream& stream, const Gemm& shape, const GemmOperands& operands);
 
-// Products with one key take one way: rows are rounded up to an eighth of an octave.
-std::string key_of(const Gemm& shape, const GemmOperands& operands);
+// Products of one kind take one way: rows are rounded up to an eighth of an octave.
+struct ProductKind {
+  Gemm shape;
+  bool bias, skip, kept, row_sums;
+
+  ProductKind(const Gemm& shape, const GemmOperands& operands);
+  std::string text() const;
+  auto operator<=>(const ProductKind&) const = default;
+};
 
 // The file: {"about": "NVIDIA H200, cuBLASLt 130100, own 1", "ways": {KEY: WAY, …}}. One that is about
 // something else, or broken, is replaced; what another process has added stays. If it cannot be
