@@ -30,8 +30,7 @@ void add_column_sums(Acc db, In dy) {
 }  // namespace
 
 void linear_forward(Stream& stream, Out y, In x, In w, In b, In skip) {
-  check(!skip || y.dtype == x.dtype, "linear_forward: with skip, y is {} and not {}",
-        name_of(x.dtype), name_of(y.dtype));
+  check_skip(y, x, skip);
   if (skip && skip.tensor().data != y.data)
     std::memcpy(y.data, skip.tensor().data, size_t(y.bytes()));
   const Gemm shape{x[0], w[0], x[1], plain, transposed, x.dtype, y.dtype, bool(b), bool(skip)};

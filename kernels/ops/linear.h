@@ -20,6 +20,12 @@
 
 namespace laclip {
 
+// Error if there is a skip and y is not of x's type.
+inline void check_skip(const Out& y, In x, In skip) {
+  check(!skip || y.dtype == x.dtype, "linear_forward: with skip, y is {} and not {}",
+        name_of(x.dtype), name_of(y.dtype));
+}
+
 using LinearForward = void(Stream&, Out y, In x, In w, In b, In skip);
 using LinearBackwardInput = void(Stream&, Out dx, In dy, In w);
 using LinearBackwardWeight = void(Stream&, Acc dw, Acc db, In dy, In x);
