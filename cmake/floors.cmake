@@ -1,10 +1,11 @@
-# laclip_library(NAME DEPENDS floors-and-public-libraries... LIBRARIES private-libraries... [ONLY regex])
+# laclip_library(NAME DEPENDS floors-and-public-libraries... LIBRARIES private-libraries... [ONLY regex]
+#                [EXCEPT regex])
 #
-# Makes the static library laclip_NAME of all .cpp files in the folder NAME, or those that ONLY names. Its headers are
+# Makes the static library laclip_NAME of the .cpp files in the folder NAME, as ONLY and EXCEPT say. Its headers are
 # reached as "NAME/x.h" through a view folder that holds nothing but a link to NAME, and a folder
 # is given the views of its DEPENDS only: an include against the floors does not compile.
 function(laclip_library name)
-  cmake_parse_arguments(arg "" "ONLY" "DEPENDS;LIBRARIES" ${ARGN})
+  cmake_parse_arguments(arg "" "ONLY;EXCEPT" "DEPENDS;LIBRARIES" ${ARGN})
   set(view ${CMAKE_BINARY_DIR}/view/${name})
   file(MAKE_DIRECTORY ${view})
   file(CREATE_LINK ${CMAKE_SOURCE_DIR}/${name} ${view}/${name} SYMBOLIC)
@@ -13,8 +14,8 @@ function(laclip_library name)
   if(arg_ONLY)
     list(FILTER sources INCLUDE REGEX "${arg_ONLY}")
   endif()
-  if(LACLIP_MINIMAL)
-    list(FILTER sources EXCLUDE REGEX "/kernels/cpu/gemm\\.cpp$")  # gemm_own.cpp takes its place
+  if(arg_EXCEPT)
+    list(FILTER sources EXCLUDE REGEX "${arg_EXCEPT}")
   endif()
   if(sources)
     add_library(laclip_${name} STATIC ${sources})

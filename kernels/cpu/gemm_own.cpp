@@ -103,10 +103,4 @@ void gemm_own(const Gemm& g, void* c, const void* a, const void* b, const void* 
   });
 }
 
-#ifdef LACLIP_MINIMAL
-void gemm(Stream&, const Gemm& g, void* c, const void* a, const void* b, const void* bias) {
-  gemm_own(g, c, a, b, bias);
-}
-#endif
-
 }  // namespace laclip::cpu
