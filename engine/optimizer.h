@@ -37,11 +37,10 @@ inline Gradients finish_gradients(Stream& stream, const ParameterSet& parameters
   return {std::accumulate(values.begin(), values.end(), 0.0f), std::sqrt(square)};
 }
 
-// One update; step counts from 1. Clipping takes the norm where it is, so the host need not wait.
+// One update with the gradients that finish_gradients was told of last; step counts from 1. Clipping reads
+// their norm where that left it, so the host need not wait.
 inline void optimizer_step(Stream& stream, const ParameterSet& parameters,
                            const OptimizerOptions& options, double lr, int64_t step) {
-  if (options.max_norm > 0)  // again: nothing says that the gradients are those of finish_gradients
-    sum_of_squares(stream, parameters.square_norm(), parameters.gradients());
   adamw(stream, parameters.masters(), parameters.first_moments(), parameters.second_moments(),
         parameters.values(), parameters.gradients(), parameters.square_norm(),
         {.lr = float(lr),

@@ -27,8 +27,7 @@ struct Linear {  // w[O C], b[O] or none
   }
   // du = through this map and the activation that made x = act(u)
   void backward_activation(Step& step, In dy, In x, Out du, In u, Activation kind) const {
-    linear_backward_weight(step.stream, weight(w->gradient), b ? Acc(b->gradient) : Acc(none), dy,
-                           x);
+    backward(step, dy, x, none);
     linear_activation_backward(step.stream, du, dy, weight(w->value), u, kind);
   }
 
