@@ -9,7 +9,7 @@ void Graphs::run(std::vector<int64_t> key, const std::function<void()>& work) {
       stream_.synchronizes_each_op)
     return work();
   // A recording holds the address of scratch memory, which moves when it grows.
-  for (const Scratch* scratch : {&stream_.scratch(), &stream_.library_scratch()})
+  for (const Scratch* scratch : {&stream_.scratch(), &stream_.workspace()})
     key.push_back(reinterpret_cast<intptr_t>(scratch->data()));
   const auto found = recorded_.find(key);
   if (found == recorded_.end()) {

@@ -7,7 +7,7 @@
 
 namespace laclip {
 
-Stream::Stream(Device device) : device_(device), scratch_(device), library_scratch_(device) {
+Stream::Stream(Device device) : device_(device), scratch_(device), workspace_(device) {
   if (device_ == Device::cpu) return;
   const char* each = std::getenv("LACLIP_SYNC");
   synchronizes_each_op = each && std::string_view(each) == "1";

@@ -59,8 +59,8 @@ class Stream {
 
   // Working memory for the time of one op.
   Scratch& scratch() { return scratch_; }
-  // The same for library calls inside an op.
-  Scratch& library_scratch() { return library_scratch_; }
+  // The same for calls of a library inside an op, which has its own in use.
+  Scratch& workspace() { return workspace_; }
 
   // ---- for CUDA implementations
   void* handle() const { return handle_; }  // cudaStream_t
@@ -70,7 +70,7 @@ class Stream {
 
  private:
   Device device_;
-  Scratch scratch_, library_scratch_;
+  Scratch scratch_, workspace_;
   Staging staging_;
   Buffer fault_;
   void* handle_ = nullptr;

@@ -103,7 +103,7 @@ void gemm(Stream& stream, const Gemm& g, void* c, const void* a, const void* b, 
   plan.b.set_data_handle(const_cast<void*>(b));
   plan.c.set_data_handle(c);
   if (g.bias) plan.bias.set_data_handle(const_cast<void*>(bias));
-  plan.scratch.set_data_handle(stream.library_scratch().reserve_bytes(plan.scratch_bytes));
+  plan.scratch.set_data_handle(stream.workspace().reserve_bytes(plan.scratch_bytes));
   std::unordered_map<int, dnnl::memory> operands{{DNNL_ARG_SRC, plan.a},
                                                  {DNNL_ARG_WEIGHTS, plan.b},
                                                  {DNNL_ARG_DST, plan.c},
