@@ -38,8 +38,8 @@ std::vector<float> ClipEncoder::encode_images(const Tensor& images) {
     const Tensor out = arena_.tensor({count, embed_}, DType::f32);
     model_.encode_images(step, images.rows(begin, count), out);
     copy(stream_, tensor_of(features.data() + begin * embed_, {count, embed_}), out);
+    stream_.synchronize();  // gives the pinned memory of the block back
   }
-  stream_.synchronize();
   return features;
 }
 
@@ -55,8 +55,8 @@ std::vector<float> ClipEncoder::encode_texts(const std::vector<std::vector<int32
     const Tensor out = arena_.tensor({count, embed_}, DType::f32);
     model_.encode_texts(step, batch, out);
     copy(stream_, tensor_of(features.data() + begin * embed_, {count, embed_}), out);
+    stream_.synchronize();  // gives the pinned memory of the block back
   }
-  stream_.synchronize();
   return features;
 }
 

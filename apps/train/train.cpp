@@ -186,12 +186,14 @@ TrainingJob::Report TrainRun::report(int64_t steps, double seconds) {
   const double rate = double(steps * batch()) / seconds;
   const double waited = loader_.seconds_waited() - waited_;
   waited_ += waited;
+  // On a GPU the host waits for the loader while the device works.
+  const char* what = model_.device() == Device::cpu ? "data" : "loader (beside the GPU)";
   return {{{"logit_scale", scale},
            {"epoch", epochs(done_)},
            {"samples_per_second", rate},
            {"data_time", waited / double(steps)}},
-          fmt::format("epoch {:.2f}  scale {:.2f}  {:.0f} pairs/s  data {:.0f}%", epochs(done_),
-                      scale, rate, 100 * waited / seconds)};
+          fmt::format("epoch {:.2f}  scale {:.2f}  {:.0f} pairs/s  {} {:.0f}%", epochs(done_),
+                      scale, rate, what, 100 * waited / seconds)};
 }
 
 MetricValues TrainRun::evaluate() {
