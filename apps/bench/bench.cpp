@@ -8,6 +8,7 @@
 
 #include "apps/bench/ceilings.h"
 #include "apps/bench/decode_bench.h"
+#include "apps/bench/median.h"
 #include "apps/bench/op_bench.h"
 #include "apps/command.h"
 #include "apps/device.h"
@@ -28,11 +29,6 @@ struct BenchOptions {
   bool profile = false;
   DecodeBenchOptions decode;
 };
-
-double median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
-}
 
 // Multiply-adds of one forward pass, times two: the matrices, and the scores and sums of attention.
 double tower_flops(const TowerConfig& t, double rows, double length, bool causal) {

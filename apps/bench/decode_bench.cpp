@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "apps/bench/median.h"
 #include "base/log.h"
 #include "base/philox.h"
 #include "base/timer.h"
@@ -30,11 +31,6 @@ std::vector<int32_t> random_tokens(int count, int64_t vocabulary, uint64_t seed)
   std::vector<int32_t> tokens(static_cast<size_t>(count));
   for (int32_t& id : tokens) id = int32_t(random.below(uint32_t(vocabulary)));
   return tokens;
-}
-
-double median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
 }
 
 class Rewriting {

@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 
+#include "apps/bench/median.h"
 #include "base/log.h"
 #include "base/philox.h"
 #include "base/timer.h"
@@ -99,8 +100,7 @@ double OpBench::seconds_of(const std::function<void()>& body) {
   const int calls = std::clamp(int(0.02 / std::max(timed(1), 1e-7)), 1, 200);
   std::vector<double> seconds;
   for (int i = 0; i < o_.repeats; ++i) seconds.push_back(timed(calls));
-  std::sort(seconds.begin(), seconds.end());
-  return seconds[seconds.size() / 2];
+  return median(std::move(seconds));
 }
 
 void OpBench::report(const std::string& op, const std::string& shape, DType type, double bytes,
