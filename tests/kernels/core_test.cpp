@@ -10,18 +10,12 @@
 #include "kernels/core/op.h"
 #include "kernels/ops/elementwise.h"
 #include "kernels/ops/layernorm.h"
+#include "tests/harness/error_of.h"
 
 namespace laclip {
 namespace {
 
-std::string error_of(const std::function<void()>& body) {
-  try {
-    body();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
-}
+using test::error_of;
 
 using Probe = void(Stream&, Out y, In x, In b);
 void probe(Stream&, Out, In, In) {}

@@ -2,19 +2,16 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <cstring>
-#include <functional>
 
 #include "base/check.h"
 #include "base/philox.h"
-#include "engine/safetensors.h"
-#include "models/clip_checkpoint.h"
-#include "models/clip_trainer.h"
 #include "tests/harness/guard_device_memory.h"
-#include "tests/harness/reference_data.h"
+#include "tests/models/clip_golden.h"
 
 namespace laclip {
 namespace {
+
+using test::Golden, test::relative_l2;
 
 double norm_of(const Tensor& on_any_device) {
   const HostCopy host(on_any_device);
@@ -23,21 +20,6 @@ double norm_of(const Tensor& on_any_device) {
   for (int64_t i = 0; i < x.elements(); ++i)
     squares += double(x.as<float>()[i]) * double(x.as<float>()[i]);
   return std::sqrt(squares);
-}
-
-// ‖got - want‖ / max(‖want‖, least). The softmax does not change when the same vector is added to
-// all keys, so the gradient of a key bias is zero and what is computed is rounding: `least` is its
-// measure.
-double relative_l2(const Tensor& got, const Tensor& want, double least = 0) {
-  const HostCopy host_got(got), host_want(want);
-  const auto *a = host_got.tensor().as<float>(), *b = host_want.tensor().as<float>();
-  double difference = 0, scale = least * least;
-  for (int64_t i = 0; i < want.elements(); ++i) {
-    const double g = double(a[i]), w = double(b[i]);
-    difference += (g - w) * (g - w);
-    scale += w * w;
-  }
-  return std::sqrt(difference / (scale + 1e-30));
 }
 
 // The ranges of a parameter that training determines. Adam divides a gradient by its own size, so
@@ -52,26 +34,6 @@ std::vector<std::pair<int64_t, int64_t>> parts_without_key_bias(const Parameter&
 
 // Of the norm of all gradients: below it a parameter's gradient counts as zero.
 constexpr double kLeastShare = 1e-3;
-
-struct Golden {
-  explicit Golden(const std::string& name)
-      : file(test::source_dir() / "tests/golden" / (name + ".safetensors")),
-        config(parse_clip_config(parse_json(file.metadata().at("config"), name), name)) {
-    const Tensor ids = file.tensor("ids"), lengths = file.tensor("lengths");
-    batch.images = file.tensor("pixels");
-    for (int64_t b = 0; b < ids[0]; ++b) {
-      const int32_t* row = ids.as<int32_t>() + b * ids[1];
-      batch.captions.emplace_back(row, row + lengths.as<int32_t>()[b]);
-    }
-  }
-  void load(Clip& model) const {
-    for (const Parameter& p : model.parameters().list())
-      model.parameters().assign(p, file.tensor("w." + p.name));
-  }
-  SafetensorsFile file;
-  ClipConfig config;
-  ClipBatch batch;
-};
 
 // Each form of the model on each device.
 class ClipGolden : public testing::TestWithParam<std::tuple<const char*, Device>> {
@@ -217,131 +179,6 @@ TEST(Clip, InitialisationFollowsSeedAndName) {
   EXPECT_EQ(bits(a), bits(b));
   EXPECT_NE(bits(a), bits(c));
   EXPECT_FLOAT_EQ(a.logit_scale(), 2.6592600f);
-}
-
-TEST(ClipCheckpoint, AResumedRunIsTheUninterruptedOne) {
-  for (DType type : {DType::f32, DType::bf16}) {
-    const Golden golden("clip_laclip");
-    const OptimizerOptions options{.decay = 0.2, .max_norm = 1};
-    auto train = [&](Clip& model, int64_t from, int64_t to) {
-      ClipTrainer trainer(model, 6, 6);
-      for (int64_t step = from; step <= to; ++step) {
-        trainer.compute_gradients(golden.batch);
-        trainer.apply(options, 1e-3, step);
-      }
-    };
-    test::TemporaryFolder folder;
-    Clip straight(golden.config, type, Training::yes, 3),
-        first(golden.config, type, Training::yes, 3),
-        second(golden.config, type, Training::yes, 99);
-    train(straight, 1, 6);
-    train(first, 1, 3);
-    save_checkpoint(first, folder / "c", {{"step", 3}});
-    save_checkpoint(first, folder / "c", {{"step", 3}});  // over the old one
-    EXPECT_EQ(std::distance(fs::directory_iterator(folder.path()), {}), 1) << "something is left";
-    EXPECT_EQ(load_checkpoint(second, folder / "c")["step"], 3);
-    train(second, 4, 6);
-    const Tensor a = straight.parameters().masters(), b = second.parameters().masters();
-    EXPECT_EQ(std::memcmp(a.data, b.data, size_t(a.bytes())), 0);
-    // And what evaluation loads is what was saved.
-    const auto loaded = load_clip(folder / "c", DType::f32);
-    EXPECT_EQ(relative_l2(loaded->parameters().find("text_projection")->value,
-                          first.parameters().find("text_projection")->master),
-              0);
-  }
-}
-
-std::string error_of(const std::function<void()>& body) {
-  try {
-    body();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
-}
-
-TEST(ClipCheckpoint, WeightsThatDoNotFitAreNamed) {
-  const Golden golden("clip_open_clip"), other("clip_laclip");
-  test::TemporaryFolder folder;
-  Clip model(golden.config, DType::f32, Training::yes, 0),
-      foreign(other.config, DType::f32, Training::yes, 0);
-  save_checkpoint(foreign, folder / "c", {});
-  const std::string error = error_of([&] { load_clip_weights(model, folder / "c"); });
-  EXPECT_NE(error.find("missing visual.class_embedding"), std::string::npos) << error;
-  EXPECT_NE(error.find("extra"), std::string::npos);
-
-  model.parameters().find("visual.proj")->master.as<float>()[5] = std::nanf("");
-  save_checkpoint(model, folder / "nan", {});
-  EXPECT_NE(error_of([&] {
-              load_clip(folder / "nan", DType::f32);
-            }).find("'visual.proj' holds NaN"),
-            std::string::npos);
-  const fs::path file = folder / "nan/open_clip_model.safetensors";
-  write_atomically(file, read_text(file).substr(0, 5000));
-  EXPECT_NE(error_of([&] { load_clip(folder / "nan", DType::f32); }).find("cut off"),
-            std::string::npos);
-  EXPECT_NE(error_of([&] { load_clip(folder / "none", DType::f32); }).find("no such checkpoint"),
-            std::string::npos);
-}
-
-TEST(ClipCheckpoint, AFolderNamedLikeAPresetIsItself) {
-  const Golden golden("clip_open_clip");
-  test::TemporaryFolder folder;
-  save_checkpoint(Clip(golden.config, DType::f32, Training::yes, 0), folder / "ViT-B-32", {});
-  const fs::path here = fs::current_path();
-  fs::current_path(folder.path());
-  const auto model = load_clip("ViT-B-32", DType::f32);
-  fs::current_path(here);
-  EXPECT_EQ(model->config().image_size, golden.config.image_size);
-}
-
-TEST(ClipConfig, PresetsAreSound) {
-  for (const std::string& name : clip_presets()) EXPECT_NO_THROW(load_clip_config(name)) << name;
-  EXPECT_EQ(load_clip_config("ViT-B-32").vision.heads, 12);
-  EXPECT_TRUE(load_clip_config("CLIP_VITB16").vision.qk_norm);
-  EXPECT_EQ(load_clip_config("ViT-L-14-quickgelu").text.activation, Activation::quick_gelu);
-}
-
-TEST(ClipConfig, ImpossibleSizesAreNamed) {
-  const auto with = [](const char* part, const char* field, const Json& value) {
-    Json json = load_clip_config("ViT-B-32").json;
-    (*part ? json[part] : json)[field] = value;
-    return error_of([&] { parse_clip_config(json, "c.json"); });
-  };
-  const auto named = [&](const char* part, const char* field, const Json& value) {
-    const std::string error = with(part, field, value),
-                      want = fmt::format("field '{}' is {};", field, value.dump());
-    EXPECT_NE(error.find(want), std::string::npos) << error;
-  };
-  for (const char* field : {"head_width", "image_size", "patch_size", "layers", "width", "heads"})
-    for (const Json& value : {Json(0), Json(-1), Json(2.5), Json(1 << 21)})
-      named("vision_cfg", field, value);
-  named("text_cfg", "context_length", 2);
-  named("text_cfg", "vocab_size", 0);
-  named("text_cfg", "layers", -3);
-  named("", "embed_dim", 0);
-  EXPECT_NE(with("vision_cfg", "mlp_ratio", 0).find("'mlp_ratio'"), std::string::npos);
-  EXPECT_NE(with("vision_cfg", "eps", -1).find("'eps'"), std::string::npos);
-  EXPECT_NE(with("vision_cfg", "heads", 7).find("cannot be divided among 7 heads"),
-            std::string::npos);
-  EXPECT_NE(with("", "preprocess", {{"std", {0.5, 0, 0.5}}}).find("std 0"), std::string::npos);
-}
-
-TEST(ClipConfig, UnknownFieldsThatMatterAreErrors) {
-  Json json = load_clip_config("ViT-B-32").json;
-  json["vision_cfg"]["patch_dropout"] = 0.5;
-  EXPECT_NE(error_of([&] {
-              parse_clip_config(json, "c.json");
-            }).find("c.json: vision_cfg: field 'patch_dropout' = 0.5 is not supported"),
-            std::string::npos);
-  json["vision_cfg"].erase("patch_dropout");
-  json["vision_cfg"]["layers"] = {3, 4, 6, 3};
-  EXPECT_NE(error_of([&] { parse_clip_config(json, "c.json"); }).find("ResNet"), std::string::npos);
-  json = load_clip_config("ViT-B-32").json;
-  json["preprocess"] = {{"resize_mode", "squash"}};
-  EXPECT_NE(error_of([&] { parse_clip_config(json, "x"); }).find("'squash' is not supported"),
-            std::string::npos);
-  EXPECT_NE(error_of([&] { load_clip_config("ViT-Q-1"); }).find("presets are"), std::string::npos);
 }
 
 }  // namespace

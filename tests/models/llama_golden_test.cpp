@@ -7,6 +7,7 @@
 #include "engine/safetensors.h"
 #include "models/llama_generator.h"
 #include "models/llama_import.h"
+#include "tests/harness/error_of.h"
 #include "tests/harness/reference_data.h"
 
 namespace laclip {
@@ -52,12 +53,7 @@ INSTANTIATE_TEST_SUITE_P(Folders, LlamaGolden,
                          });
 
 std::string load_error(const fs::path& path) {
-  try {
-    load_llama(path, DType::f32);
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
+  return test::error_of([&] { load_llama(path, DType::f32); });
 }
 
 TEST(LlamaFolder, DefectsAreNamed) {

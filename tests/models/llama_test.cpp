@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "models/llama_generator.h"
 #include "models/llama_import.h"
+#include "tests/harness/error_of.h"
 #include "tests/harness/reference_data.h"
 #include "tokenizer/tokenizer.h"
 
@@ -220,12 +221,7 @@ TEST(Generator, StopTokensEndATextAndAreNotPartOfIt) {
 }
 
 std::string load_error(const fs::path& path) {
-  try {
-    load_llama(path, DType::f32);
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
+  return test::error_of([&] { load_llama(path, DType::f32); });
 }
 
 TEST(LlamaImport, BadFilesAreNamed) {

@@ -1,5 +1,6 @@
 #include "kernels/ops/embedding.h"
 
+#include "tests/harness/error_of.h"
 #include "tests/harness/gradient.h"
 #include "tests/harness/op_case.h"
 
@@ -67,15 +68,6 @@ TEST(Embedding, NoRows) {
   const Sizes sizes{{'N', 0}, {'C', 8}, {'V', 4}, {'T', 3}};
   check_op(embedding_forward, sizes, embedding_reference);
   check_op(embedding_backward, sizes, [](auto&) {});
-}
-
-std::string error_of(const std::function<void()>& body) {
-  try {
-    body();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
 }
 
 // Row 1 has the given id and position; the gradients that the op leaves are those of rows 0 and 2.

@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "base/json.h"
 #include "base/philox.h"
+#include "tests/harness/error_of.h"
 #include "tests/harness/reference_data.h"
 #include "tokenizer/byte_pair.h"
 #include "tokenizer/clean_text.h"
@@ -149,14 +150,9 @@ TEST(BytePair, TrainsWhatTheTokenizerReads) {
 
 TEST(Tokenizer, ForeignAndDamagedFilesAreErrors) {
   test::TemporaryFolder folder;
-  auto error_of = [&](const std::string& content) -> std::string {
+  const auto error_of = [&](const std::string& content) {
     write_atomically(folder / "t", content);
-    try {
-      load_tokenizer(folder / "t")->encode("a dog");
-    } catch (const Error& error) {
-      return error.what();
-    }
-    return "no error";
+    return test::error_of([&] { load_tokenizer(folder / "t")->encode("a dog"); });
   };
   EXPECT_NE(error_of("").find("empty"), std::string::npos);
   EXPECT_NE(error_of("{\"model\": {}}").find("tokenizer.json"), std::string::npos);
