@@ -29,10 +29,10 @@ void Clip::encode_images(Step& step, In images, Out features, SavedImages* saved
     step.arena.release(mark);
 }
 
-void Clip::encode_texts(Step& step, const TextBatch& batch, Out features, SavedTexts* saved) const {
+void Clip::encode_texts(Step& step, const TextRows& texts, Out features, SavedTexts* saved) const {
   const int64_t mark = step.arena.mark();
-  const Tensor raw = step.tensor({batch.captions(), config_.embed});
-  text_.forward(step, batch, raw, saved ? &saved->tower : nullptr);
+  const Tensor raw = step.tensor({texts.ends[0], config_.embed});
+  text_.forward(step, texts, raw, saved ? &saved->tower : nullptr);
   const SavedFeature feature = normalize(step, raw, features);
   if (saved)
     saved->feature = feature;

@@ -38,7 +38,7 @@ class Clip {
   // Unit features[B E], in fp32 or in the model's type; then they belong to what is saved. saved null:
   // nothing is kept, the arena is left as it was.
   void encode_images(Step& step, In images, Out features, SavedImages* saved = nullptr) const;
-  void encode_texts(Step& step, const TextBatch& batch, Out features,
+  void encode_texts(Step& step, const TextRows& texts, Out features,
                     SavedTexts* saved = nullptr) const;
   // From the gradient of the unit features, fp32, adds to the gradients of all parameters below.
   void backward_images(Step& step, const SavedImages& saved, In dfeatures) const;

@@ -25,7 +25,7 @@ int64_t ClipEncoder::plan() const {
   model_.encode_images(step, images, out);
   TextBatch texts;
   for (int64_t i = 0; i < block_; ++i) texts.add(std::vector<int32_t>(size_t(c.context_length), 0));
-  model_.encode_texts(step, texts, out);
+  model_.encode_texts(step, texts.on_device(step), out);
   return arena.high_water();
 }
 
@@ -53,7 +53,7 @@ std::vector<float> ClipEncoder::encode_texts(const std::vector<std::vector<int32
     for (int64_t i = 0; i < count; ++i) batch.add(captions[size_t(begin + i)]);
     const ArenaScope scope(arena_);
     const Tensor out = arena_.tensor({count, embed_}, DType::f32);
-    model_.encode_texts(step, batch, out);
+    model_.encode_texts(step, batch.on_device(step), out);
     copy(stream_, tensor_of(features.data() + begin * embed_, {count, embed_}), out);
     stream_.synchronize();  // gives the pinned memory of the block back
   }

@@ -3,12 +3,16 @@
 // 1. features of all micro-batches   2. loss and its gradient on all features   3. backward of each
 // micro-batch. With one micro-batch the activations of part 1 serve part 3; with more, the forward
 // pass is run again for each, so memory is that of one micro-batch (Gao et al. 2021).
+//
+// On a GPU each part is a graph (all three together, with one micro-batch). So that numbers of text rows
+// come again, captions are filled up with rows that nobody reads (TextBatch::fill_up).
 #pragma once
 
 #include <memory>
 #include <vector>
 
 #include "engine/optimizer.h"
+#include "kernels/core/graphs.h"
 #include "models/clip.h"
 
 namespace laclip {
@@ -38,6 +42,7 @@ class ClipTrainer {
   void apply(const OptimizerOptions& options, double lr, int64_t step);
 
   Stream& stream() { return stream_; }
+  int64_t graph_launches() const { return graphs_.launches(); }
   int64_t activation_bytes() const { return activation_bytes_; }
 
  private:
@@ -47,9 +52,19 @@ class ClipTrainer {
     Tensor image_features, text_features;  // [b E], parts of those of the batch
     Tensor dimage_features, dtext_features;
   };
+  struct Saved {
+    Clip::SavedImages images;
+    Clip::SavedTexts texts;
+  };
   std::vector<Micro> split(Tensor images, const ClipBatch& batch) const;
+  enum class Part { all, features, loss, backward };  // of a step, as graphs
+  using MicroWork = std::function<void(Step&, const Micro&, const TextRows&)>;
+  void for_each(const std::vector<Micro>& parts, Part part, const MicroWork& work);
+  void forward(Step& step, const Micro& micro, const TextRows& texts, Saved* saved) const;
+  void backward(Step& step, const Micro& micro, const Saved& saved) const;
   Tensor features(int64_t side) const, dfeatures(int64_t side) const;  // [batch E]: image, text
-  Tensor loss(int64_t B);                                              // [1], on the device
+  Tensor loss_value() const;                                           // [1]
+  void loss(int64_t B);  // with its gradient, after the gradients of all parameters are set to zero
 
   Clip& model_;
   int64_t batch_, micro_batch_, embed_;
@@ -59,6 +74,7 @@ class ClipTrainer {
   Buffer dfeatures_;  // fp32: their gradients [2 B E], lse [2 B], loss [1]
   int64_t activation_bytes_;
   Arena arena_;
+  Graphs graphs_;
 };
 
 }  // namespace laclip
