@@ -11,9 +11,10 @@ namespace laclip {
 LlamaGenerator::LlamaGenerator(const Llama& model, GeneratorOptions options)
     : model_(model),
       options_(std::move(options)),
+      ahead_(1 + options_.slots / 16),  // rewrites of 25 tokens: so many or fewer end in a step
       pool_(model.config(),
             int64_t(options_.slots) * options_.max_own_tokens + 1 +
-                int64_t(options_.slots + 1) * options_.max_prefix_tokens,
+                int64_t(options_.slots + ahead_ + 1) * options_.max_prefix_tokens,
             model.dtype(), model.device()),
       arena_("activations",
              model.plan(options_.max_rows, std::max(options_.slots, options_.max_rows)),
@@ -94,6 +95,22 @@ void LlamaGenerator::forward() {
                  &graphs_);
 }
 
+// Until so many wait or there are no more. A waiting request is a user of its prefix, which `next` may
+// drop before a slot is free.
+void LlamaGenerator::fetch(Queues& queues, const Next& next, size_t count) {
+  while (queues.more && queues.waiting.size() < count) {
+    auto request = next();
+    queues.more = request.has_value();
+    if (!request) return;
+    if (request->prefix >= 0) {
+      check(prefixes_.count(request->prefix) > 0, "prefix {} was dropped before its request",
+            request->prefix);
+      ++prefixes_[request->prefix].users;
+    }
+    queues.waiting.push_back(std::move(*request));
+  }
+}
+
 bool LlamaGenerator::start(Slot& slot, GenerationRequest request) {
   slot.result = {};
   slot.result.key = request.key;
@@ -101,17 +118,23 @@ bool LlamaGenerator::start(Slot& slot, GenerationRequest request) {
   slot.prompt = request.tokens.size();
   slot.fed = 0;
   slot.tokens = std::move(request.tokens);
-  if (slot.prompt == 0 || int(slot.prompt) + options_.max_new_tokens > options_.max_own_tokens) {
-    slot.result.finish = Generation::Finish::too_long;
-    return false;
-  }
-  if (slot.prefix >= 0) {
-    check(prefixes_.count(slot.prefix) > 0, "prefix {} was dropped before its request",
-          slot.prefix);
-    ++prefixes_[slot.prefix].users;
-  }
-  slot.busy = true;
-  return true;
+  slot.busy =
+      slot.prompt > 0 && int(slot.prompt) + options_.max_new_tokens <= options_.max_own_tokens;
+  if (slot.busy) return true;
+  slot.result.finish = Generation::Finish::too_long;
+  release(slot.prefix);
+  return false;
+}
+
+void LlamaGenerator::fill_slots(Queues& queues, const Next& next) {
+  for (Slot& slot : slots_)
+    while (!slot.busy) {
+      fetch(queues, next, 1);
+      if (queues.waiting.empty()) return;
+      if (!start(slot, std::move(queues.waiting.front())))
+        queues.finished.push_back(std::move(slot.result));
+      queues.waiting.pop_front();
+    }
 }
 
 // The next rows of all busy slots, those of one prefix together; `sampled` gets the slots whose
@@ -137,8 +160,10 @@ void LlamaGenerator::gather_rows(std::vector<Slot*>& order, std::vector<Slot*>& 
   }
 }
 
+// What is picked is there when the stream is done.
 void LlamaGenerator::sample_rows(const std::vector<Slot*>& sampled) {
   const int64_t R = int64_t(sampled.size());
+  if (R == 0) return;
   picked_.resize(size_t(R));
   log_probabilities_.resize(size_t(R));
   uniforms_.clear();
@@ -156,7 +181,16 @@ void LlamaGenerator::sample_rows(const std::vector<Slot*>& sampled) {
          {options_.temperature, options_.top_p});
   copy(stream_, tensor_of(picked_), picked);
   copy(stream_, tensor_of(log_probabilities_), log_probabilities);
-  stream_.synchronize();
+}
+
+void LlamaGenerator::take_samples(const std::vector<Slot*>& sampled, Queues& queues) {
+  for (size_t i = 0; i < sampled.size(); ++i) {
+    Slot& slot = *sampled[i];
+    if (accept(slot, picked_[i], log_probabilities_[i])) continue;
+    slot.busy = false;
+    release(slot.prefix);
+    queues.finished.push_back(std::move(slot.result));
+  }
 }
 
 // Takes one new token; true if the text goes on.
@@ -175,39 +209,33 @@ bool LlamaGenerator::accept(Slot& slot, int32_t token, float log_probability) {
   return int(slot.result.tokens.size()) < options_.max_new_tokens;
 }
 
-void LlamaGenerator::run(const std::function<std::optional<GenerationRequest>()>& next,
-                         const std::function<bool(Generation)>& done) {
+void LlamaGenerator::run(const Next& next, const Done& done) {
+  Queues queues;
   std::vector<Slot*> busy, sampled;
-  auto stop = [&] {
-    for (Slot& slot : slots_)
-      if (slot.busy) slot.busy = false, release(slot.prefix);
+  bool going = true;
+  const auto deliver = [&] {
+    for (Generation& result : queues.finished) going = going && done(std::move(result));
+    queues.finished.clear();
   };
-  for (bool more = true;;) {
-    for (Slot& slot : slots_) {
-      while (more && !slot.busy) {
-        auto request = next();
-        more = request.has_value();
-        if (more && !start(slot, std::move(*request)) && !done(std::move(slot.result)))
-          return stop();
-      }
-    }
+  while (going) {
+    fill_slots(queues, next);
     busy.clear();
     for (Slot& slot : slots_)
       if (slot.busy) busy.push_back(&slot);
-    if (busy.empty()) return;
+    if (busy.empty()) return deliver();
 
     gather_rows(busy, sampled);
     forward();
-    if (sampled.empty()) continue;
     sample_rows(sampled);
-    for (size_t i = 0; i < sampled.size(); ++i) {
-      Slot& slot = *sampled[i];
-      if (accept(slot, picked_[i], log_probabilities_[i])) continue;
-      slot.busy = false;
-      release(slot.prefix);
-      if (!done(std::move(slot.result))) return stop();
-    }
+    // While the device works:
+    deliver();
+    if (going) fetch(queues, next, size_t(ahead_));
+    stream_.synchronize();
+    take_samples(sampled, queues);
   }
+  for (Slot& slot : slots_)
+    if (slot.busy) slot.busy = false, release(slot.prefix);
+  for (const GenerationRequest& request : queues.waiting) release(request.prefix);
 }
 
 std::vector<float> LlamaGenerator::prompt_logits(const std::vector<int32_t>& tokens) {

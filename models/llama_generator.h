@@ -7,6 +7,7 @@
 // slots, order or neighbours.
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <map>
 #include <optional>
@@ -50,11 +51,13 @@ class LlamaGenerator {
   int add_prefix(const std::vector<int32_t>& tokens);
   void drop_prefix(int prefix);
 
-  // Takes requests from `next` as slots become free, until it gives none and all are finished; each
-  // finished one goes to `done`, in any order. `next` may call add_prefix and drop_prefix. Stops
-  // early, dropping what is unfinished, when `done` returns false.
-  void run(const std::function<std::optional<GenerationRequest>()>& next,
-           const std::function<bool(Generation)>& done);
+  // Takes requests from `next`, some before slots are free, until it gives none and all are finished;
+  // each finished one goes to `done`, in any order. Both are called while the device works, so that it
+  // need not wait for them. `next` may call add_prefix and drop_prefix. Stops early, dropping what is
+  // unfinished, when `done` returns false.
+  using Next = std::function<std::optional<GenerationRequest>()>;
+  using Done = std::function<bool(Generation)>;
+  void run(const Next& next, const Done& done);
 
   // Logits of all positions of one prompt, [T V] in rows.
   std::vector<float> prompt_logits(const std::vector<int32_t>& tokens);
@@ -78,17 +81,27 @@ class LlamaGenerator {
     Generation result;
   };
 
+  struct Queues {                           // of a run
+    bool more = true;                       // `next` may have more requests
+    std::deque<GenerationRequest> waiting;  // for a slot; each holds its prefix
+    std::vector<Generation> finished;       // `done` has not got them
+  };
+
   void release(int prefix);
   int32_t place_prefix() const;
+  void fetch(Queues& queues, const Next& next, size_t count);
   bool start(Slot& slot, GenerationRequest request);
+  void fill_slots(Queues& queues, const Next& next);
   void gather_rows(std::vector<Slot*>& order, std::vector<Slot*>& sampled);
   void fill_up();
   void forward();
   void sample_rows(const std::vector<Slot*>& sampled);
+  void take_samples(const std::vector<Slot*>& sampled, Queues& queues);
   bool accept(Slot& slot, int32_t token, float log_probability);
 
   const Llama& model_;
   GeneratorOptions options_;
+  int ahead_;  // requests that wait for a slot
   KvPool pool_;
   Arena arena_;
   Stream stream_;

@@ -147,6 +147,37 @@ TEST_P(SharedPrefix, GreedyTokens) {
 INSTANTIATE_TEST_SUITE_P(Stories260k, SharedPrefix, testing::Values(Device::cpu, Device::cuda),
                          [](const auto& p) { return std::string(name_of(p.param)); });
 
+// Each request has a prefix of its own, which is dropped when the next one is asked for: it lives as long
+// as its request waits or runs, and its room is free again after every run, also one that stops early.
+TEST(Stories260k, PrefixesLiveAsLongAsTheirRequests) {
+  LACLIP_REFERENCE_DATA(kData);
+  Stories stories;
+  LlamaGenerator generator(*stories.model, greedy(16, 16));
+  // The first one is the shortest, so that a run which stops after it has others waiting.
+  const auto item = [&](size_t key) { return stories.cases[key == 0 ? 1 : 2 + key % 4]; };
+  for (bool early : {false, true, true, false}) {
+    size_t given = 0, finished = 0;
+    int prefix = -1;
+    generator.run(
+        [&]() -> std::optional<GenerationRequest> {
+          if (prefix >= 0) generator.drop_prefix(prefix);
+          prefix = -1;
+          if (given == 40) return std::nullopt;
+          const auto ids = item(given)["ids"].get<Ids>();
+          prefix = generator.add_prefix({ids[0]});
+          return GenerationRequest{given++, prefix, {ids.begin() + 1, ids.end()}};
+        },
+        [&](Generation result) {
+          Ids want = greedy_ids(item(result.key));
+          want.resize(16);
+          EXPECT_EQ(result.tokens, want) << result.key;
+          return ++finished > 1 || !early;
+        });
+    if (prefix >= 0) generator.drop_prefix(prefix);
+    EXPECT_EQ(finished, early ? 1u : 40u);
+  }
+}
+
 TEST(Stories260k, GreedyTextOfTwoHundredSteps) {
   LACLIP_REFERENCE_DATA(kData);
   Stories stories;
