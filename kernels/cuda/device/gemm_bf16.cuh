@@ -53,55 +53,94 @@ struct TensorOperand {
     return true;
   }
 
-  // Fills the step at k0 for rows from row0 on; beyond the matrix there are zeros. kAligned: lines
-  // begin at multiples of 16 bytes, so that a chunk lies inside or outside as a whole. The copies
-  // are asynchronous then.
+  // What a thread brings of the operand: one chunk of every kLinesAtOnce-th line, step by step along k.
+  struct Source {
+    const bf16* at;        // of its first line
+    int64_t lines, width;  // what the matrix has from there on; none: zeros
+    int64_t stride;        // from a line to the next
+
+    __device__ Source(const bf16* from, int64_t rows, int64_t depth, int64_t row0, int64_t k0)
+        : stride(kAlongK ? depth : rows) {
+      const int64_t line = (kAlongK ? row0 : k0) + int(threadIdx.x) / kChunks;
+      const int64_t column = (kAlongK ? k0 : row0) + int(threadIdx.x) % kChunks * kChunk;
+      at = from + line * stride + column;
+      lines = (kAlongK ? rows : depth) - line;
+      width = stride - column;
+    }
+    __device__ void advance() {
+      at += kAlongK ? kDepth : kDepth * stride;
+      (kAlongK ? width : lines) -= kDepth;
+    }
+  };
+
+  // kAligned: lines begin at multiples of 16 bytes, so that a chunk lies inside or outside as a whole.
+  // The copies are asynchronous then.
   template <bool kAligned>
-  __device__ void fill(const bf16* from, int64_t rows, int64_t depth, int64_t row0, int64_t k0) {
-    const int64_t lines = kAlongK ? rows : depth, width = kAlongK ? depth : rows;
-    const int64_t line0 = kAlongK ? row0 : k0, column0 = kAlongK ? k0 : row0;
-    const int chunk = int(threadIdx.x) % kChunks, line_of_thread = int(threadIdx.x) / kChunks;
-    const int64_t column = column0 + chunk * kChunk;
+  __device__ void fill(Source& from) {
+    static_assert(kLinesAtOnce % 8 == 0);  // the permutation comes again
+    bf16* to = values + offset(int(threadIdx.x) / kChunks, int(threadIdx.x) % kChunks);
+    const int lines = from.width <= 0 ? 0 : int(min(from.lines, int64_t(kLines)));
 #pragma unroll
     for (int i = 0; i < kLines / kLinesAtOnce; ++i) {
-      const int line = line_of_thread + i * kLinesAtOnce;
-      const bool inside = line0 + line < lines && column < width;
-      const bf16* at = from + (line0 + line) * width + column;
-      bf16* to = values + offset(line, chunk);
+      const bool inside = i * kLinesAtOnce < lines;
+      const bf16* at = from.at + i * kLinesAtOnce * from.stride;
       if constexpr (kAligned) {
-        cp_async16(to, at, inside ? 16 : 0);  // of 0 bytes nothing is read, wherever they are
+        cp_async16(to + i * kLinesAtOnce * kWidth, at,
+                   inside ? 16 : 0);  // of 0 bytes nothing is read
       } else {
         Pack<bf16> pack;
 #pragma unroll
         for (int e = 0; e < kChunk; ++e)
-          pack[e].bits = inside && column + e < width ? at[e].bits : uint16_t(0);
-        store16(to, pack);
+          pack[e].bits = inside && e < from.width ? at[e].bits : uint16_t(0);
+        store16(to + i * kLinesAtOnce * kWidth, pack);
       }
     }
+    from.advance();
   }
 
-  // Four 8×8 matrices: matrix i holds rows from row + 8 row_half(i), k from k + 8 k_half(i).
-  __device__ void load(uint32_t (&fragment)[4], int row, int k, int row_half, int k_half) const {
-    static_assert(all_banks());
-    const int in_matrix = lane_of_thread() % 8;
+  // Where the line of a lane lies of four 8×8 matrices: matrix i holds rows from row + 8 row_half(i), k
+  // from 8 k_half(i).
+  __device__ static int begin(int row, int row_half, int k_half) {
+    const int line = lane_of_thread() % 8;
+    return kAlongK ? offset(row + 8 * row_half + line, k_half)
+                   : offset(8 * k_half + line, row / 8 + row_half);
+  }
+  // Those 16 i rows and 16 j of k further on. Along a line these are two chunks each time, which the
+  // permutation turns into an exclusive or; across lines it comes again.
+  __device__ void load(uint32_t (&fragment)[4], int begin, int i, int j) const {
+    static_assert(all_banks() && two_chunks_are_a_bit());
+    constexpr int kTwo = 2 * kChunk;
     if constexpr (kAlongK)
-      ldmatrix_x4(fragment, values + offset(row + 8 * row_half + in_matrix, k / 8 + k_half));
+      ldmatrix_x4(fragment, values + (begin ^ kTwo * j) + 16 * i * kWidth);
     else
-      ldmatrix_x4_transposed(fragment,
-                             values + offset(k + 8 * k_half + in_matrix, row / 8 + row_half));
+      ldmatrix_x4_transposed(fragment, values + (begin ^ kTwo * i) + 16 * j * kWidth);
+  }
+  // offset() at a chunk c that begins a warp's part of a line, and 2 n further on.
+  static constexpr bool two_chunks_are_a_bit() {
+    constexpr int kPart = kAlongK || kChunks > 8 ? 8 : kChunks < 4 ? kChunks : 4;
+    for (int line = 0; line < kLines; ++line)
+      for (int chunk = 0; chunk < kChunks; ++chunk)
+        for (int n = 0; chunk % kPart < 2 && chunk + 2 * n < chunk / kPart * kPart + kPart; ++n)
+          if (offset(line, chunk + 2 * n) != (offset(line, chunk) ^ 2 * n * kChunk) ||
+              (line + 16 < kLines && offset(line + 16, chunk) != offset(line, chunk) + 16 * kWidth))
+            return false;
+    return true;
   }
 };
 
 template <class Tile, Layout kA, Layout kB>
 struct TensorShared {
+  using OperandA = TensorOperand<Tile::kM, kA == Layout::plain, Tile::kThreads>;
+  using OperandB = TensorOperand<Tile::kN, kB == Layout::transposed, Tile::kThreads>;
   struct Stage {
-    TensorOperand<Tile::kM, kA == Layout::plain, Tile::kThreads> a;
-    TensorOperand<Tile::kN, kB == Layout::transposed, Tile::kThreads> b;
+    OperandA a;
+    OperandB b;
   } stages[Tile::kStages];
 };
 
-// row_sums are a's product with a vector of ones, made by the blocks of the first column of tiles,
-// whose warps side by side share the fragments of a.
+// row_sums are a's product with a vector of ones, made by the blocks of the first column of tiles, of
+// which two warps side by side have the same fragments of a and take every other one. These blocks
+// have a loop of their own: a branch around an mma costs its loop registers and order.
 template <class Tile, Layout kA, Layout kB, Epilogue kEpilogue, bool kAligned, bool kRowSums>
 __global__ void __launch_bounds__(Tile::kThreads, kAligned ? Tile::kBlocks : 2)
     gemm_bf16_kernel(GemmOutput out, const bf16* a, const bf16* b, int64_t depth,
@@ -112,18 +151,23 @@ __global__ void __launch_bounds__(Tile::kThreads, kAligned ? Tile::kBlocks : 2)
   const TileOrigin tile = tile_of_block<Tile::kM, Tile::kN>(out.m, out.n);
   const int warp_n = warp_of_thread() % Tile::kWarpsN;
   const int row = warp_of_thread() / Tile::kWarpsN * Tile::kWarpM, column = warp_n * Tile::kWarpN;
-  const int matrix = lane_of_thread() / 8;
+  const int matrix = lane_of_thread() / 8;  // of the four of ldmatrix
   const bool summing = kRowSums && tile.column == 0;
   const int64_t begin = int64_t(blockIdx.y) * depth_per_part;
   const int64_t end = min(depth, begin + depth_per_part);
   const int steps = int((end - begin + Tile::kDepth - 1) / Tile::kDepth);
 
+  using OperandA = typename TensorShared<Tile, kA, kB>::OperandA;
+  using OperandB = typename TensorShared<Tile, kA, kB>::OperandB;
+  const int begin_a = OperandA::begin(row, matrix % 2, matrix / 2);
+  const int begin_b = OperandB::begin(column, matrix / 2, matrix % 2);
+  typename OperandA::Source from_a(a, out.m, depth, tile.row, begin);
+  typename OperandB::Source from_b(b, out.n, depth, tile.column, begin);
   // A group of copies is committed for every step, empty ones behind the last.
   const auto fetch = [&](int step, int stage) {
     if (step < steps) {
-      const int64_t k = begin + int64_t(step) * Tile::kDepth;
-      s.stages[stage].a.template fill<kAligned>(a, out.m, depth, tile.row, k);
-      s.stages[stage].b.template fill<kAligned>(b, out.n, depth, tile.column, k);
+      s.stages[stage].a.template fill<kAligned>(from_a);
+      s.stages[stage].b.template fill<kAligned>(from_b);
     }
     cp_async_commit();
   };
@@ -132,9 +176,9 @@ __global__ void __launch_bounds__(Tile::kThreads, kAligned ? Tile::kBlocks : 2)
 
   float sum[kMs][kNs][4] = {};
   constexpr uint32_t kOnes[2] = {0x3f803f80u, 0x3f803f80u};
-  float row_sum[(kMs + Tile::kWarpsN - 1) / Tile::kWarpsN][4] = {};
+  float row_sum[(kMs + 1) / 2][4] = {};  // of fragments warp_n, warp_n + 2, …
   int stage = 0, free_stage = kStages - 1;
-  for (int step = 0; step < steps; ++step) {
+  const auto multiply_step = [&]<bool kSumming>(int step) {
     cp_async_wait<kStages - 2>();
     __syncthreads();  // this step is there for all, and all are done with the one before
     fetch(step + kStages - 1, free_stage);
@@ -145,41 +189,47 @@ __global__ void __launch_bounds__(Tile::kThreads, kAligned ? Tile::kBlocks : 2)
     uint32_t fragment_a[2][kMs][4], fragment_b[2][kNs / 2][4];
     const auto load = [&](int k) {
 #pragma unroll
-      for (int i = 0; i < kMs; ++i)
-        now.a.load(fragment_a[k / 16 % 2][i], row + 16 * i, k, matrix % 2, matrix / 2);
+      for (int i = 0; i < kMs; ++i) now.a.load(fragment_a[k % 2][i], begin_a, i, k);
 #pragma unroll
-      for (int j = 0; j < kNs / 2; ++j)
-        now.b.load(fragment_b[k / 16 % 2][j], column + 16 * j, k, matrix / 2, matrix % 2);
+      for (int j = 0; j < kNs / 2; ++j) now.b.load(fragment_b[k % 2][j], begin_b, j, k);
     };
     load(0);
 #pragma unroll
-    for (int k = 0; k < Tile::kDepth; k += 16) {
-      if (k + 16 < Tile::kDepth) load(k + 16);
-      const auto& left = fragment_a[k / 16 % 2];
-      const auto& right = fragment_b[k / 16 % 2];
+    for (int k = 0; k < Tile::kDepth / 16; ++k) {
+      if (k + 1 < Tile::kDepth / 16) load(k + 1);
+      const auto& left = fragment_a[k % 2];
+      const auto& right = fragment_b[k % 2];
 #pragma unroll
       for (int i = 0; i < kMs; ++i)
 #pragma unroll
         for (int j = 0; j < kNs; ++j)
           mma_bf16(sum[i][j], left[i], {right[j / 2][j % 2 * 2], right[j / 2][j % 2 * 2 + 1]});
-      if (summing) {
+      if constexpr (kSumming) {
+        static_assert(Tile::kWarpsN == 2);
 #pragma unroll
-        for (int i = 0; i < kMs; ++i)
-          if (i % Tile::kWarpsN == warp_n) mma_bf16(row_sum[i / Tile::kWarpsN], left[i], kOnes);
+        for (int i = 0; i < kMs; i += 2) {
+          uint32_t mine[4];
+#pragma unroll
+          for (int e = 0; e < 4; ++e) mine[e] = warp_n == 0 ? left[i][e] : left[i + 1][e];
+          mma_bf16(row_sum[i / 2], mine, kOnes);
+        }
       }
     }
-  }
+  };
+  if (kRowSums && summing)
+    for (int step = 0; step < steps; ++step) multiply_step.template operator()<kRowSums>(step);
+  else
+    for (int step = 0; step < steps; ++step) multiply_step.template operator()<false>(step);
   cp_async_wait<0>();
 
   put_fragments<kEpilogue>(out, sum, tile.row + row, tile.column + column);
   if (summing && lane_of_thread() % 4 == 0) {
 #pragma unroll
-    for (int i = 0; i < kMs; ++i)
+    for (int i = 0; i < kMs / 2; ++i)
 #pragma unroll
       for (int half = 0; half < 2; ++half)
-        if (i % Tile::kWarpsN == warp_n)
-          out.put_row_sum(tile.row + row + 16 * i + 8 * half + lane_of_thread() / 4,
-                          row_sum[i / Tile::kWarpsN][2 * half]);
+        out.put_row_sum(tile.row + row + 16 * (2 * i + warp_n) + 8 * half + lane_of_thread() / 4,
+                        row_sum[i][2 * half]);
   }
 }
 
