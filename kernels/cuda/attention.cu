@@ -46,10 +46,9 @@ struct RunningSoftmax {
 };
 
 template <int kD>
-__global__ void __launch_bounds__(kTileThreads)
+__global__ void __launch_bounds__(kTileThreads, kD == 32 ? 3 : 2)
     attention_forward_kernel(bf16* y, float* lse, const bf16* qkv, AttentionGeometry g,
                              FaultSink fault) {
-  constexpr int kColumns = kTileRows / 8;
   auto& memory = shared<ForwardShared<kD>>();
   check_offsets(g, fault);
   const SequenceTile tile = tile_of_block<kTileRows>(g);
@@ -74,15 +73,11 @@ __global__ void __launch_bounds__(kTileThreads)
   OwnRows<kD, true> q(memory.q);
   RunningSoftmax softmax;
   float out[kD / 8][4] = {};
-  for (int begin = 0, buffer = 0; begin < end; begin += kTileRows, buffer ^= 1) {
-    cp_async_wait<0>();
-    __syncthreads();  // all parts of this tile are there, and the other buffer is read
-    if (begin == 0) q.load();
-    if (begin + kTileRows < end) load_keys(begin + kTileRows, buffer ^ 1);
-    if (own >= T) continue;  // a warp without rows only helps to load
+  // The first 8 kColumns keys of a tile.
+  const auto pass = [&]<int kColumns, bool kMasked>(int begin, int buffer) {
     float s[kColumns][4], factor[2];
     multiply(s, q, memory.k[buffer], 0);
-    if (begin + kTileRows > T || (g.causal && begin + kTileRows > own + 1)) {
+    if constexpr (kMasked) {
 #pragma unroll
       for (int n = 0; n < kColumns; ++n)
 #pragma unroll
@@ -97,6 +92,22 @@ __global__ void __launch_bounds__(kTileThreads)
 #pragma unroll
       for (int i = 0; i < 4; ++i) out[n][i] *= factor[i / 2];
     accumulate<1>(out, s, memory.v[buffer], 0);
+  };
+  for (int begin = 0, buffer = 0; begin < end; begin += kTileRows, buffer ^= 1) {
+    cp_async_wait<0>();
+    __syncthreads();  // all parts of this tile are there, and the other buffer is read
+    if (begin == 0) q.load();
+    if (begin + kTileRows < end) load_keys(begin + kTileRows, buffer ^ 1);
+    if (own >= T) continue;  // a warp without rows only helps to load
+    // The keys of the tile that a row of the warp sees, and whether all its rows see all of them.
+    const int seen = (g.causal ? min(own + 16, T) : T) - begin;
+    const bool all = begin + kTileRows <= (g.causal ? min(own + 1, T) : T);
+    if (all)
+      pass.template operator()<kTileRows / 8, false>(begin, buffer);
+    else if (kD > 64 || seen > kTileRows / 2)  // wider heads have no registers for a third form
+      pass.template operator()<kTileRows / 8, true>(begin, buffer);
+    else if constexpr (kD <= 64)
+      pass.template operator()<kTileRows / 16, true>(begin, buffer);
   }
 
   if (own >= T) return;

@@ -109,10 +109,10 @@ struct Pass {
   __device__ HeadRows<const T> passing_second(int i) const {
     return kOwner == Side::keys ? dout(head(i)) : values();
   }
-  // Whether own row `a` and passing row `b` meet.
+  // Whether own row `a`, which may lie behind the last (what becomes of it is not stored), and passing
+  // row `b` meet.
   __device__ bool meet(int a, int b) const {
-    const int query = kOwner == Side::queries ? a : b, key = kOwner == Side::queries ? b : a;
-    return query < tile.length && key < tile.length && (!g.causal || key <= query);
+    return b < tile.length && (!g.causal || (kOwner == Side::queries ? b <= a : a <= b));
   }
 };
 
@@ -129,10 +129,13 @@ __device__ inline Statistics statistics_of(const float* lse, const float* delta,
 }
 
 // s becomes p, dp becomes ds without its factor 1/√D.
+__device__ inline void differentiate(float& s, float& dp, Statistics of, float scale) {
+  s = exp2_approximately(fmaf(s, scale, -of.lse));
+  dp = s * (dp - of.delta);
+}
 __device__ inline void differentiate(float& s, float& dp, Statistics of, float scale, bool meet) {
-  const float p = meet ? exp2_approximately(fmaf(s, scale, -of.lse)) : 0.0f;
-  dp = meet ? p * (dp - of.delta) : 0.0f;
-  s = p;
+  differentiate(s, dp, of, scale);
+  if (!meet) s = dp = 0;
 }
 
 template <int kD>
@@ -146,7 +149,8 @@ __global__ void __launch_bounds__(kTileThreads)
     attention_backward_kernel(bf16* dqkv, const bf16* dy, const bf16* qkv, const float* lse,
                               const float* delta, AttentionGeometry g, FaultSink fault) {
   constexpr bool kKept = kD <= 64;  // wider rows would not leave registers for the sums
-  constexpr int kStep = kD <= 64 ? 32 : 16, kColumns = kStep / 8;
+  // What the registers hold of scores beside the sums, of which keys have two.
+  constexpr int kStep = kD <= 64 && kOwner == Side::queries ? 32 : 16, kColumns = kStep / 8;
   auto& memory = shared<BackwardShared<kD>>();
   check_offsets(g, fault);
   const SequenceTile tile = tile_of_block<kTileRows>(g);
@@ -181,6 +185,29 @@ __global__ void __launch_bounds__(kTileThreads)
 
   OwnRows<kD, kKept> first(memory.own[0]), second(memory.own[1]);
   float dfirst[kD / 8][4] = {}, dsecond[kOwner == Side::keys ? kD / 8 : 1][4] = {};
+  // The kStep passing rows from `step` on of tile i, which lies in a buffer.
+  const auto pass_step = [&]<bool kMasked>(int i, int step) {
+    const auto& passing = memory.passing[i % 2];
+    const int row = pass.first_row(i) + step;
+    float s[kColumns][4], dp[kColumns][4];
+    multiply(s, first, passing[0], step);
+    multiply(dp, second, passing[1], step);
+#pragma unroll
+    for (int n = 0; n < kColumns; ++n)
+#pragma unroll
+      for (int c = 0; c < 4; ++c) {
+        const int column = n * 8 + lane % 4 * 2 + c % 2, half = c / 2;
+        const Statistics of =
+            kOwner == Side::keys ? memory.of_query[i % 2][step + column] : of_own[half];
+        if constexpr (kMasked)
+          differentiate(s[n][c], dp[n][c], of, scale,
+                        pass.meet(own + lane / 4 + 8 * half, row + column));
+        else
+          differentiate(s[n][c], dp[n][c], of, scale);
+      }
+    accumulate<2>(dfirst, dp, passing[0], step);
+    if constexpr (kOwner == Side::keys) accumulate<2>(dsecond, s, passing[1], step);
+  };
   for (int i = 0; i < tiles; ++i) {
     cp_async_wait<0>();
     __syncthreads();  // all parts of this tile are there, and the other buffers are read
@@ -192,29 +219,17 @@ __global__ void __launch_bounds__(kTileThreads)
     const bool more = i + 1 < tiles;
     if (more) load_passing(i + 1);
     if (more && loads_statistics) next = passing_statistics(i + 1);
-    const auto& passing = memory.passing[i % 2];
-    const int row = pass.first_row(i);
 #pragma unroll 1
     for (int step = 0; step < kTileRows; step += kStep) {
+      const int row = pass.first_row(i) + step, behind = row + kStep;
       // A warp skips what none of its rows meets.
-      if (own >= T || row + step >= T) break;
-      if (g.causal && (kOwner == Side::queries ? row + step > own + 15 : row + step + kStep <= own))
-        continue;
-      float s[kColumns][4], dp[kColumns][4];
-      multiply(s, first, passing[0], step);
-      multiply(dp, second, passing[1], step);
-#pragma unroll
-      for (int n = 0; n < kColumns; ++n)
-#pragma unroll
-        for (int c = 0; c < 4; ++c) {
-          const int column = step + n * 8 + lane % 4 * 2 + c % 2, half = c / 2;
-          const Statistics of =
-              kOwner == Side::keys ? memory.of_query[i % 2][column] : of_own[half];
-          differentiate(s[n][c], dp[n][c], of, scale,
-                        pass.meet(own + lane / 4 + 8 * half, row + column));
-        }
-      accumulate<2>(dfirst, dp, passing[0], step);
-      if constexpr (kOwner == Side::keys) accumulate<2>(dsecond, s, passing[1], step);
+      if (own >= T || row >= T) break;
+      if (g.causal && (kOwner == Side::queries ? row > own + 15 : behind <= own)) continue;
+      const bool all =
+          behind <= T &&
+          (!g.causal || (kOwner == Side::queries ? behind <= own + 1 : row >= own + 15));
+      all ? pass_step.template operator()<false>(i, step)
+          : pass_step.template operator()<true>(i, step);
     }
     if (more && loads_statistics) memory.of_query[(i + 1) % 2][threadIdx.x] = next;
   }

@@ -44,11 +44,11 @@ auto attention_reference(const Doubles& offsets, Heads heads, bool causal) {
 
 TEST(Attention, ValueAndGradient) {
   const std::vector<std::pair<Doubles, Heads>> cases{
-      {{0, 1}, {1, 1, 8}},
-      {{0, 3, 3, 10}, {2, 2, 5}},  // an empty sequence among them
-      {{0, 50, 100}, {2, 2, 64}},
-      {{0, 77}, {4, 2, 16}},           // grouped heads
-      {{0, 40, 41, 110}, {3, 1, 8}}};  // longer than a block of queries
+      {{0, 1}, {1, 1, 8}},           {{0, 3, 3, 10}, {2, 2, 5}},  // an empty sequence among them
+      {{0, 50, 100}, {2, 2, 64}},    {{0, 77}, {4, 2, 16}},       // grouped heads
+      {{0, 40, 41, 110}, {3, 1, 8}},                              // longer than a block of queries
+      {{0, 70, 200}, {2, 1, 64}},  // whole tiles of keys before a part of one
+      {{0, 130}, {1, 1, 128}}};
   for (const auto& [offsets, heads] : cases) {
     for (bool causal : {false, true}) {
       const auto [H, K, D] = heads;
