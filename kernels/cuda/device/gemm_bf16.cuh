@@ -9,6 +9,7 @@
 #include "kernels/cuda/device/gemm_block.cuh"
 #include "kernels/cuda/device/ptx.cuh"
 #include "kernels/cuda/device/reduce.cuh"
+#include "kernels/cuda/device/tile_source.cuh"
 #include "kernels/cuda/gemm.h"
 
 namespace laclip::cuda {
@@ -34,7 +35,7 @@ template <int kRows, bool kAlongK, int kThreads>
 struct TensorOperand {
   static constexpr int kDepth = 64, kChunk = 8;  // elements
   static constexpr int kLines = kAlongK ? kRows : kDepth, kWidth = kAlongK ? kDepth : kRows;
-  static constexpr int kChunks = kWidth / kChunk, kLinesAtOnce = kThreads / kChunks;
+  static constexpr int kChunks = kWidth / kChunk;
   alignas(128) bf16 values[kLines * kWidth];
 
   __device__ static constexpr int offset(int line, int chunk) {
@@ -53,49 +54,16 @@ struct TensorOperand {
     return true;
   }
 
-  // What a thread brings of the operand: one chunk of every kLinesAtOnce-th line, step by step along k.
-  struct Source {
-    const bf16* at;        // of its first line
-    int64_t lines, width;  // what the matrix has from there on; none: zeros
-    int64_t stride;        // from a line to the next
-
-    __device__ Source(const bf16* from, int64_t rows, int64_t depth, int64_t row0, int64_t k0)
-        : stride(kAlongK ? depth : rows) {
-      const int64_t line = (kAlongK ? row0 : k0) + int(threadIdx.x) / kChunks;
-      const int64_t column = (kAlongK ? k0 : row0) + int(threadIdx.x) % kChunks * kChunk;
-      at = from + line * stride + column;
-      lines = (kAlongK ? rows : depth) - line;
-      width = stride - column;
-    }
-    __device__ void advance() {
-      at += kAlongK ? kDepth : kDepth * stride;
-      (kAlongK ? width : lines) -= kDepth;
-    }
-  };
-
-  // kAligned: lines begin at multiples of 16 bytes, so that a chunk lies inside or outside as a whole.
-  // The copies are asynchronous then.
+  using Source = TileSource<bf16, kThreads, kLines, kWidth, kDepth, kAlongK>;
+  static __device__ Source source(const bf16* from, int64_t rows, int64_t depth, int64_t row,
+                                  int64_t k) {
+    const int64_t width = kAlongK ? depth : rows;
+    return {from, kAlongK ? rows : depth, width, width, row, k};
+  }
   template <bool kAligned>
   __device__ void fill(Source& from) {
-    static_assert(kLinesAtOnce % 8 == 0);  // the permutation comes again
-    bf16* to = values + offset(int(threadIdx.x) / kChunks, int(threadIdx.x) % kChunks);
-    const int lines = from.width <= 0 ? 0 : int(min(from.lines, int64_t(kLines)));
-#pragma unroll
-    for (int i = 0; i < kLines / kLinesAtOnce; ++i) {
-      const bool inside = i * kLinesAtOnce < lines;
-      const bf16* at = from.at + i * kLinesAtOnce * from.stride;
-      if constexpr (kAligned) {
-        cp_async16(to + i * kLinesAtOnce * kWidth, at,
-                   inside ? 16 : 0);  // of 0 bytes nothing is read
-      } else {
-        Pack<bf16> pack;
-#pragma unroll
-        for (int e = 0; e < kChunk; ++e)
-          pack[e].bits = inside && e < from.width ? at[e].bits : uint16_t(0);
-        store16(to + i * kLinesAtOnce * kWidth, pack);
-      }
-    }
-    from.advance();
+    static_assert(Source::kLinesAtOnce % 8 == 0);  // the permutation comes again
+    from.template fill<kAligned>(values + offset(Source::own_line(), Source::own_pack()), kWidth);
   }
 
   // Where the line of a lane lies of four 8×8 matrices: matrix i holds rows from row + 8 row_half(i), k
@@ -161,8 +129,8 @@ __global__ void __launch_bounds__(Tile::kThreads, kAligned ? Tile::kBlocks : 2)
   using OperandB = typename TensorShared<Tile, kA, kB>::OperandB;
   const int begin_a = OperandA::begin(row, matrix % 2, matrix / 2);
   const int begin_b = OperandB::begin(column, matrix / 2, matrix % 2);
-  typename OperandA::Source from_a(a, out.m, depth, tile.row, begin);
-  typename OperandB::Source from_b(b, out.n, depth, tile.column, begin);
+  auto from_a = OperandA::source(a, out.m, depth, tile.row, begin);
+  auto from_b = OperandB::source(b, out.n, depth, tile.column, begin);
   // A group of copies is committed for every step, empty ones behind the last.
   const auto fetch = [&](int step, int stage) {
     if (step < steps) {

@@ -75,7 +75,8 @@ void add_logit_gradient(Stream& stream, To* y, const float* before, const LogitO
   const Grid grid{dim3(unsigned(ceil_div(rows, Tile::kRows)),
                        unsigned(ceil_div(b.width, Tile::kColumns))),
                   kLogitThreads, sizeof(typename Tile::Shared)};
-  dispatch_packed(packs<T>(b.width, b.data, y, before), [&](auto packed) {
+  const bool whole = ds.width % kPackSize<T> == 0;  // its lines are aligned in any case
+  dispatch_packed(whole && packs<T>(b.width, b.data, y, before), [&](auto packed) {
     launch<logit_gradient_kernel<To, T, A, decltype(packed)::value>>(stream, grid, y, before, ds, b,
                                                                      b.lines);
   });

@@ -9,6 +9,7 @@
 #include "kernels/cuda/device/launch.cuh"
 #include "kernels/cuda/device/ptx.cuh"
 #include "kernels/cuda/device/reduce.cuh"
+#include "kernels/cuda/device/tile_source.cuh"
 #include "kernels/cuda/device/vec.cuh"
 
 namespace laclip::cuda {
@@ -62,28 +63,16 @@ struct LogitStage {
     return elements + (L == Lines::along_k ? row * kStride + k : k * kStride + row);
   }
 
-  // Begins to fill it with the rows from `row` on and the depth from `k` on, zeros outside. Packed:
-  // the data and the stride are multiples of 16 bytes.
+  using Source = TileSource<T, kLogitThreads, kLines, kWidth, kDepth, L == Lines::along_k>;
+  static __device__ Source source(const LogitOperand<T>& from, int64_t row) {
+    return {from.data, from.lines, from.width, from.stride, row, 0};
+  }
+  // Begins to fill it with the next step.
   template <bool Packed>
-  __device__ void fill(const LogitOperand<T>& from, int64_t row, int64_t k) {
-    constexpr int kPacks = kWidth / kPackSize<T>;
-    static_assert(kLines * kPacks % kLogitThreads == 0);
-    const int64_t first_line = L == Lines::along_k ? row : k, first = L == Lines::along_k ? k : row;
-#pragma unroll
-    for (int i = 0; i < kLines * kPacks / kLogitThreads; ++i) {
-      const int index = i * kLogitThreads + int(threadIdx.x);
-      const int line = index / kPacks, at = index % kPacks * kPackSize<T>;
-      T* to = elements + line * kStride + at;
-      const int64_t left = first_line + line < from.lines ? from.width - first - at : 0;
-      const T* source = from.data + (first_line + line) * from.stride + first + at;
-      if constexpr (Packed) {
-        const int valid = left <= 0 ? 0 : left < kPackSize<T> ? int(left) : kPackSize<T>;
-        cp_async16(to, valid > 0 ? source : from.data, valid * int(sizeof(T)));
-      } else {
-#pragma unroll
-        for (int e = 0; e < kPackSize<T>; ++e) to[e] = e < left ? source[e] : T(0.0f);
-      }
-    }
+  __device__ void fill(Source& from) {
+    from.template fill<Packed>(elements + Source::own_line() * kStride +
+                                   Source::own_pack() * kPackSize<T>,
+                               kStride);
   }
 };
 
@@ -100,9 +89,11 @@ class LogitTile : public LogitShape<T> {
   static constexpr int kRun = sizeof(T) == 2 ? 2 : B == Lines::across_k ? 4 : 1;
 
   struct Shared {
+    using StageA = LogitStage<T, A, kRows>;
+    using StageB = LogitStage<T, B, kColumns>;
     struct Stage {
-      LogitStage<T, A, kRows> a;
-      LogitStage<T, B, kColumns> b;
+      StageA a;
+      StageB b;
     } stages[Shape::kStages];
   };
 
@@ -137,21 +128,26 @@ class LogitTile : public LogitShape<T> {
 #pragma unroll
       for (int j = 0; j < Shape::kOwnColumns; ++j) (*this)(i, j) = 0.0f;
     const int steps = int((depth + kDepth - 1) / kDepth);
-    const auto fill = [&](int step) {
-      typename Shared::Stage& stage = shared.stages[step % Shape::kStages];
+    auto from_a = Shared::StageA::source(a, row);
+    auto from_b = Shared::StageB::source(b, column);
+    const auto fill = [&](int step, int stage) {
       if (step < steps) {
-        stage.a.template fill<Packed>(a, row, int64_t(step) * kDepth);
-        stage.b.template fill<Packed>(b, column, int64_t(step) * kDepth);
+        shared.stages[stage].a.template fill<Packed>(from_a);
+        shared.stages[stage].b.template fill<Packed>(from_b);
       }
       cp_async_commit();
     };
     __syncthreads();  // nobody reads any more what the block had in the stages
-    for (int step = 0; step < kAhead; ++step) fill(step);
+#pragma unroll
+    for (int step = 0; step < kAhead; ++step) fill(step, step);
+    int stage = 0, free_stage = kAhead;
     for (int step = 0; step < steps; ++step) {
       cp_async_wait<kAhead - 1>();
       __syncthreads();  // the step is there from all threads, and all have read the one before it
-      fill(step + kAhead);
-      add_step(shared.stages[step % Shape::kStages]);
+      fill(step + kAhead, free_stage);
+      add_step(shared.stages[stage]);
+      free_stage = stage;
+      stage = stage + 1 < Shape::kStages ? stage + 1 : 0;
     }
   }
 
