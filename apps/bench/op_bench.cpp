@@ -13,6 +13,7 @@
 #include "kernels/ops/adamw.h"
 #include "kernels/ops/attention.h"
 #include "kernels/ops/contrastive.h"
+#include "kernels/ops/kv_cache.h"
 #include "kernels/ops/layernorm.h"
 #include "kernels/ops/linear.h"
 #include "kernels/ops/sampling.h"
@@ -50,6 +51,8 @@ class OpBench {
   void attention(int64_t T, bool causal);
   void contrastive();
   void optimizer();
+  void decoding();
+  void cached_attention(int64_t N, int64_t heads, int64_t prefixes);
   void token_choice();
 
   OpBenchOptions o_;
@@ -253,6 +256,50 @@ void OpBench::optimizer() {
   clear();
 }
 
+// A step of LLaMA-7B's decoding with 256 slots, on the kernels that it takes: a row's bits do not depend on
+// the others.
+void OpBench::decoding() {
+  const int64_t N = scaled(256), C = std::max<int64_t>(64, scaled(4096)), F = C * 43 / 16;
+  stream_.batch_invariant = true;
+  for (const auto& [inputs, outputs] : {std::pair{C, 3 * C}, {C, C}, {C, 2 * F}, {F, C}}) {
+    const Tensor x = tensor({N, inputs}, DType::bf16), y = tensor({N, outputs}, DType::bf16),
+                 w = tensor({outputs, inputs}, DType::bf16, 0.02f);
+    const double n = double(N), i = double(inputs), o = double(outputs);
+    report("decoding: linear_forward", fmt::format("{} x {} -> {}", N, inputs, outputs),
+           DType::bf16, 2 * (n * i + n * o + i * o), 2 * n * i * o,
+           [&] { linear_forward(stream_, y, x, w, none, none); });
+    clear();
+  }
+  stream_.batch_invariant = false;
+  for (int64_t prefixes : {int64_t(1), N})
+    cached_attention(N, std::max<int64_t>(1, C / 128), prefixes);
+}
+
+// Prefixes of 130 tokens and 32 own ones; each is read once at best.
+void OpBench::cached_attention(int64_t N, int64_t heads, int64_t prefixes) {
+  constexpr int64_t kPrefix = 130, kOwn = 32, kHeadSize = 128;
+  const int64_t C = heads * kHeadSize, pool = prefixes * kPrefix + N * kOwn;
+  const auto per_row = [&](auto&& value) {
+    std::vector<int32_t> values;
+    for (int64_t n = 0; n < N; ++n) values.push_back(int32_t(value(n)));
+    return list(values);
+  };
+  const Tensor qkv = tensor({N, 3 * C}, DType::bf16), y = tensor({N, C}, DType::bf16),
+               keys = tensor({pool, C}, DType::bf16), values = tensor({pool, C}, DType::bf16),
+               prefix_begin = per_row([&](int64_t n) { return n * prefixes / N * kPrefix; }),
+               prefix_count = per_row([](int64_t) { return kPrefix; }),
+               own_begin = per_row([&](int64_t n) { return prefixes * kPrefix + n * kOwn; }),
+               own_count = per_row([](int64_t) { return kOwn; });
+  const double c = double(C), tokens = double(N) * (kPrefix + kOwn);
+  report(fmt::format("cached_attention, {} prefix{}", prefixes, prefixes == 1 ? "" : "es"),
+         fmt::format("{} x {} heads", N, heads), DType::bf16,
+         4 * double(pool) * c + 8 * double(N) * c, 4 * tokens * c, [&] {
+           cached_attention_forward(stream_, y, qkv, keys, values, prefix_begin, prefix_count,
+                                    own_begin, own_count, int(heads), int(heads));
+         });
+  clear();
+}
+
 void OpBench::token_choice() {
   const int64_t N = scaled(256), V = 32000;
   const Tensor logits = tensor({N, V}, DType::f32, 3), logprob = tensor({N});
@@ -277,6 +324,7 @@ Json OpBench::run() {
   attention(197, false);
   contrastive();
   optimizer();
+  decoding();
   token_choice();
   return rows_;
 }

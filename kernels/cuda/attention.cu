@@ -15,36 +15,6 @@ struct ForwardShared {
   HeadTile<kD> q, k[2], v[2];
 };
 
-// The softmax of the two rows of a lane (g and g + 8 of the warp's 16), in powers of two.
-struct RunningSoftmax {
-  float largest[2] = {-INFINITY, -INFINITY}, sum[2] = {};  // the sum over the lane's own columns
-
-  // Turns scores into weights relative to the largest so far. `factor` brings what was summed before
-  // to the same base.
-  template <int kColumns>
-  __device__ void update(float (&s)[kColumns][4], float scale, float (&factor)[2]) {
-#pragma unroll
-    for (int half = 0; half < 2; ++half) {
-      float most = s[0][2 * half];
-#pragma unroll
-      for (int n = 0; n < kColumns; ++n)
-        most = fmaxf(most, fmaxf(s[n][2 * half], s[n][2 * half + 1]));
-      most = fmaxf(largest[half], quad_max(most) * scale);
-      factor[half] = exp2_approximately(largest[half] - most);
-      largest[half] = most;
-      float weights = 0;
-#pragma unroll
-      for (int n = 0; n < kColumns; ++n)
-#pragma unroll
-        for (int i = 2 * half; i < 2 * half + 2; ++i) {
-          s[n][i] = exp2_approximately(fmaf(s[n][i], scale, -most));
-          weights += s[n][i];
-        }
-      sum[half] = sum[half] * factor[half] + weights;
-    }
-  }
-};
-
 template <int kD>
 __global__ void __launch_bounds__(kTileThreads, kD == 32 ? 3 : 2)
     attention_forward_kernel(bf16* y, float* lse, const bf16* qkv, AttentionGeometry g,
@@ -60,17 +30,19 @@ __global__ void __launch_bounds__(kTileThreads, kD == 32 ? 3 : 2)
 
   const auto load_keys = [&](int begin, int buffer) {
     const bf16* from = rows + begin * stride;
-    load_tile(memory.k[buffer], from + g.key_column(key_head), stride, T - begin, g.D);
-    load_tile(memory.v[buffer], from + g.value_column(key_head), stride, T - begin, g.D);
+    load_tile<kTileThreads>(memory.k[buffer], from + g.key_column(key_head), stride, T - begin,
+                            g.D);
+    load_tile<kTileThreads>(memory.v[buffer], from + g.value_column(key_head), stride, T - begin,
+                            g.D);
     cp_async_commit();
   };
-  load_tile(memory.q, rows + tile.begin * stride + g.query_column(head), stride, T - tile.begin,
-            g.D);
+  load_tile<kTileThreads>(memory.q, rows + tile.begin * stride + g.query_column(head), stride,
+                          T - tile.begin, g.D);
   load_keys(0, 0);
 
   const int lane = lane_of_thread(), own = tile.begin + warp_of_thread() * 16;
   const float scale = g.scale * kLog2e;
-  OwnRows<kD, true> q(memory.q);
+  OwnRows<kD, true> q(memory.q, warp_of_thread() * 16);
   RunningSoftmax softmax;
   float out[kD / 8][4] = {};
   // The first 8 kColumns keys of a tile.

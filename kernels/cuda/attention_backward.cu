@@ -145,7 +145,7 @@ struct BackwardShared {
 };
 
 template <int kD, Side kOwner>
-__global__ void __launch_bounds__(kTileThreads)
+__global__ void __launch_bounds__(kTileThreads, kD <= 64 && kOwner == Side::queries ? 3 : 2)
     attention_backward_kernel(bf16* dqkv, const bf16* dy, const bf16* qkv, const float* lse,
                               const float* delta, AttentionGeometry g, FaultSink fault) {
   constexpr bool kKept = kD <= 64;  // wider rows would not leave registers for the sums
@@ -159,7 +159,7 @@ __global__ void __launch_bounds__(kTileThreads)
   const int T = tile.length, tiles = pass.tiles();
 
   const auto load = [&](HeadTile<kD>& to, HeadRows<const bf16> from, int begin) {
-    load_tile(to, from.row(begin), from.stride, T - begin, g.D);
+    load_tile<kTileThreads>(to, from.row(begin), from.stride, T - begin, g.D);
   };
   const auto load_passing = [&](int i) {
     load(memory.passing[i % 2][0], pass.passing_first(i), pass.first_row(i));
@@ -183,7 +183,8 @@ __global__ void __launch_bounds__(kTileThreads)
       of_own[half] = statistics_of(lse, delta, g, tile, own + lane / 4 + 8 * half, int(blockIdx.y));
   if (loads_statistics) memory.of_query[0][threadIdx.x] = passing_statistics(0);
 
-  OwnRows<kD, kKept> first(memory.own[0]), second(memory.own[1]);
+  const int own_rows = warp_of_thread() * 16;
+  OwnRows<kD, kKept> first(memory.own[0], own_rows), second(memory.own[1], own_rows);
   float dfirst[kD / 8][4] = {}, dsecond[kOwner == Side::keys ? kD / 8 : 1][4] = {};
   // The kStep passing rows from `step` on of tile i, which lies in a buffer.
   const auto pass_step = [&]<bool kMasked>(int i, int step) {

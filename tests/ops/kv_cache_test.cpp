@@ -1,5 +1,7 @@
 #include "kernels/ops/kv_cache.h"
 
+#include <deque>
+
 #include "tests/harness/op_case.h"
 
 namespace laclip::test {
@@ -62,7 +64,7 @@ TEST(CachedAttention, ReadsPrefixAndOwnTokens) {
 }
 
 TEST(CachedAttention, RowsOfOnePrefixOfSeveralTiles) {
-  for (auto [H, D] : {std::pair{2, 64}, {6, 40}, {18, 9}, {2, 160}})
+  for (auto [H, D] : {std::pair{2, 64}, {6, 40}, {18, 9}, {2, 128}, {2, 160}})
     check_ranges(Doubles(5, 2), Doubles(5, 71), H, D);
 }
 
@@ -70,35 +72,47 @@ TEST(CachedAttention, RowsOfPrefixesOfSeveralTiles) {
   check_ranges({2, 3, 3, 0, 9}, {71, 71, 40, 0, 64}, 4, 24);
 }
 
+// Rows of one prefix, of another one, of prefixes of their own and of none stand side by side.
+void check_rows_alone(Device device, DType type, int64_t D) {
+  const int64_t N = 50, T = 400, H = 4, K = 2;
+  Guarded qkv({N, (H + 2 * K) * D}, type, device), keys({T, K * D}, type, device),
+      values({T, K * D}, type, device), all({N, H * D}, type, device),
+      one({1, H * D}, type, device);
+  uint64_t seed = 1;
+  for (Guarded* operand : {&qkv, &keys, &values})
+    operand->store(random_normal(operand->tensor.elements(), seed++));
+  Doubles ranges[4];
+  for (int n = 0; n < N; ++n) {
+    ranges[0].push_back(n < 30 ? 0 : n < 37 ? 7 : n);
+    ranges[1].push_back(n < 30 ? 70 : n < 37 ? 21 : n < 44 ? n : 0);
+    ranges[2].push_back(120 + n);
+    ranges[3].push_back(1 + 5 * (n % 7));
+  }
+  std::deque<Guarded> lists;
+  for (const Doubles& range : ranges) lists.emplace_back(Shape{N}, DType::i32, device).store(range);
+  Stream stream(device);
+  const auto run = [&](const Guarded& y, int64_t begin, int64_t count) {
+    const auto of = [&](int i) { return lists[size_t(i)].tensor.rows(begin, count); };
+    cached_attention_forward(stream, y.tensor, qkv.tensor.rows(begin, count), keys.tensor,
+                             values.tensor, of(0), of(1), of(2), of(3), int(H), int(K));
+    stream.synchronize();
+  };
+  run(all, 0, N);
+  const std::string want = all.bits();
+  const auto bytes = size_t(H * D * size_of(type));
+  for (int64_t n : {0, 3, 15, 16, 29, 30, 36, 37, 43, 44, 49}) {
+    run(one, n, 1);
+    EXPECT_EQ(one.bits(), want.substr(size_t(n) * bytes, bytes)) << "row " << n;
+  }
+}
+
 TEST(CachedAttention, ARowDoesNotDependOnTheOthers) {
-  const int64_t N = 50, T = 400, H = 4, K = 2, D = 16;
-  Guarded qkv({N, (H + 2 * K) * D}, DType::f32), keys({T, K * D}, DType::f32),
-      values({T, K * D}, DType::f32), all({N, H * D}, DType::f32), one({1, H * D}, DType::f32);
-  qkv.store(random_normal(qkv.tensor.elements(), 1));
-  keys.store(random_normal(keys.tensor.elements(), 2));
-  values.store(random_normal(values.tensor.elements(), 3));
-  std::vector<int32_t> prefix_begin(N), prefix_count(N), own_begin(N), own_count(N);
-  for (int32_t n = 0; n < N; ++n) {
-    prefix_begin[size_t(n)] = n < 45 ? 0 : 7;
-    prefix_count[size_t(n)] = n < 45 ? 37 : 21;
-    own_begin[size_t(n)] = 60 + n;
-    own_count[size_t(n)] = 1 + n % 7;
-  }
-  auto range = [](std::vector<int32_t>& list, int64_t begin, int64_t count) {
-    return tensor_of(list.data() + begin, {count});
-  };
-  Stream stream;
-  auto run = [&](Tensor y, int64_t begin, int64_t count) {
-    cached_attention_forward(stream, y, qkv.tensor.rows(begin, count), keys.tensor, values.tensor,
-                             range(prefix_begin, begin, count), range(prefix_count, begin, count),
-                             range(own_begin, begin, count), range(own_count, begin, count), int(H),
-                             int(K));
-  };
-  run(all.tensor, 0, N);
-  for (int64_t n : {0, 3, 31, 32, 44, 45, 49}) {
-    run(one.tensor, n, 1);
-    EXPECT_EQ(std::memcmp(one.tensor.data, all.tensor.rows(n, 1).data, size_t(H * D) * 4), 0) << n;
-  }
+  for (Device device : devices_of(cached_attention_forward))
+    for (DType type : {DType::f32, DType::bf16})
+      for (int64_t D : {16, 20, 64}) {
+        SCOPED_TRACE(fmt::format("{} {} {}", name_of(device), name_of(type), D));
+        check_rows_alone(device, type, D);
+      }
 }
 
 }  // namespace

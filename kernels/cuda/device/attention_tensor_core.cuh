@@ -9,6 +9,7 @@
 // How fragments lie in the lanes: kernels/simt/tensor_core.h.
 #pragma once
 
+#include <cfloat>
 #include <numeric>
 
 #include "kernels/cuda/device/attention_geometry.cuh"
@@ -19,13 +20,13 @@ namespace laclip::cuda {
 
 inline constexpr int kTileRows = 64, kTileThreads = 128;  // a warp for 16 rows
 
-// Rows of kD values of bf16, two in a word. The 16-byte chunks of a row change places so that
+// kRows rows of kD values of bf16, two in a word. The 16-byte chunks of a row change places so that
 // ldmatrix, which reads one chunk of 8 rows, finds them in 8 different groups of banks.
-template <int kD>
+template <int kD, int kRows = kTileRows>
 struct HeadTile {
   static_assert(kD % 16 == 0);
   static constexpr int kChunks = kD / 8;
-  uint32_t words[kTileRows * kD / 2];
+  uint32_t words[kRows * kD / 2];
 
   static __device__ int place(int row, int chunk) {
     constexpr int kBanks = std::gcd(kChunks, 8);  // rows 8 / kBanks apart begin in one bank group
@@ -35,17 +36,28 @@ struct HeadTile {
   __device__ const uint32_t* chunk(int row, int chunk) const { return words + place(row, chunk); }
 };
 
-// Starts to copy `rows` rows of D values; the tile beyond them becomes zero.
-template <int kD>
-__device__ void load_tile(HeadTile<kD>& to, const bf16* from, int64_t stride, int rows, int D) {
-  constexpr int kChunks = HeadTile<kD>::kChunks;
+// kThreads threads start to copy `rows` rows of D values; the tile beyond them becomes zero.
+template <int kThreads, int kD, int kRows>
+__device__ void load_tile(HeadTile<kD, kRows>& to, const bf16* from, int64_t stride, int rows,
+                          int D) {
+  constexpr int kChunks = kD / 8;
+  static_assert(kRows * kChunks % kThreads == 0);
+  const int thread = int(threadIdx.x) % kThreads;
+  if constexpr (kThreads % kChunks == 0) {  // a thread has one chunk of every kAtOnce-th row
+    constexpr int kAtOnce = kThreads / kChunks;
+    const int row = thread / kChunks, chunk = thread % kChunks,
+              left = chunk * 8 < D ? rows - row : 0;
+    const bf16* at = from + row * stride + chunk * 8;
+#pragma unroll 4  // more would keep more addresses in registers
+    for (int i = 0; i < kRows; i += kAtOnce, at += kAtOnce * stride)
+      cp_async16(to.chunk(row + i, chunk), at, i < left ? 16 : 0);  // of 0 bytes nothing is read
+  } else {
 #pragma unroll
-  for (int i = 0; i < kTileRows * kChunks / kTileThreads; ++i) {
-    const int item = i * kTileThreads + int(threadIdx.x);
-    const int row = item / kChunks, chunk = item % kChunks;
-    const bool there = row < rows && chunk * 8 < D;
-    cp_async16(to.chunk(row, chunk), there ? from + row * stride + chunk * 8 : from,
-               there ? 16 : 0);
+    for (int item = thread; item < kRows * kChunks; item += kThreads) {
+      const int row = item / kChunks, chunk = item % kChunks;
+      const bool there = row < rows && chunk * 8 < D;
+      cp_async16(to.chunk(row, chunk), from + row * stride + chunk * 8, there ? 16 : 0);
+    }
   }
 }
 
@@ -72,11 +84,11 @@ __device__ void store_rows(bf16* to, int64_t stride, const float (&values)[kD / 
   }
 }
 
-// The warp's own rows as left factors: kept in registers, or read again for every product.
-template <int kD, bool kKept>
+// 16 rows of a tile as left factors of a warp: kept in registers, or read again for every product.
+template <int kD, bool kKept, int kRows = kTileRows>
 class OwnRows {
  public:
-  __device__ explicit OwnRows(const HeadTile<kD>& tile) : tile_(tile) {}
+  __device__ OwnRows(const HeadTile<kD, kRows>& tile, int first) : tile_(tile), first_(first) {}
   __device__ void load() {
     if constexpr (kKept)
 #pragma unroll
@@ -93,9 +105,10 @@ class OwnRows {
  private:
   __device__ void read(uint32_t (&a)[4], int k) const {
     const int lane = lane_of_thread();
-    ldmatrix_x4(a, tile_.chunk(warp_of_thread() * 16 + lane % 16, 2 * k + lane / 16));
+    ldmatrix_x4(a, tile_.chunk(first_ + lane % 16, 2 * k + lane / 16));
   }
-  const HeadTile<kD>& tile_;
+  const HeadTile<kD, kRows>& tile_;
+  int first_;
   uint32_t kept_[kKept ? kD / 16 : 1][4];
 };
 
@@ -107,9 +120,9 @@ __device__ inline void multiply_pair(float (&left)[4], float (&right)[4], const 
 }
 
 // s = own · passingᵀ for 8 kColumns rows of the passing tile from `begin` on.
-template <int kColumns, int kD, bool kKept>
-__device__ void multiply(float (&s)[kColumns][4], const OwnRows<kD, kKept>& own,
-                         const HeadTile<kD>& passing, int begin) {
+template <int kColumns, int kD, bool kKept, int kOwnRows, int kRows>
+__device__ void multiply(float (&s)[kColumns][4], const OwnRows<kD, kKept, kOwnRows>& own,
+                         const HeadTile<kD, kRows>& passing, int begin) {
   const int lane = lane_of_thread();
 #pragma unroll
   for (int n = 0; n < kColumns; ++n)
@@ -140,9 +153,9 @@ struct SplitPair {
 // rounded to bf16; 2: p keeps 16 bits, in two products. One is enough forward, where the weights of a row
 // sum up to 1. Gradients take two: large terms cancel there, and what is left is smaller than what
 // rounding them once would take (docs/numerics.md).
-template <int kTerms, int kColumns, int kD>
+template <int kTerms, int kColumns, int kD, int kRows>
 __device__ void accumulate(float (&out)[kD / 8][4], const float (&p)[kColumns][4],
-                           const HeadTile<kD>& passing, int begin) {
+                           const HeadTile<kD, kRows>& passing, int begin) {
   const int lane = lane_of_thread();
 #pragma unroll
   for (int k = 0; k < kColumns; k += 2) {
@@ -171,6 +184,40 @@ __device__ inline float quad_max(float value) {
   value = fmaxf(value, __shfl_xor_sync(kFullWarp, value, 1));
   return fmaxf(value, __shfl_xor_sync(kFullWarp, value, 2));
 }
+
+// Less than any score, and finite: what nothing has been added to yet can be brought to its own base.
+inline constexpr float kLeastScore = -FLT_MAX;
+
+// The softmax of the two rows of a lane (g and g + 8 of the warp's 16), in powers of two.
+struct RunningSoftmax {
+  float largest[2] = {kLeastScore, kLeastScore},
+        sum[2] = {};  // the sum over the lane's own columns
+
+  // Turns scores into weights relative to the largest so far. `factor` brings what was summed before
+  // to the same base.
+  template <int kColumns>
+  __device__ void update(float (&s)[kColumns][4], float scale, float (&factor)[2]) {
+#pragma unroll
+    for (int half = 0; half < 2; ++half) {
+      float most = s[0][2 * half];
+#pragma unroll
+      for (int n = 0; n < kColumns; ++n)
+        most = fmaxf(most, fmaxf(s[n][2 * half], s[n][2 * half + 1]));
+      most = fmaxf(largest[half], quad_max(most) * scale);
+      factor[half] = exp2_approximately(largest[half] - most);
+      largest[half] = most;
+      float weights = 0;
+#pragma unroll
+      for (int n = 0; n < kColumns; ++n)
+#pragma unroll
+        for (int i = 2 * half; i < 2 * half + 2; ++i) {
+          s[n][i] = exp2_approximately(fmaf(s[n][i], scale, -most));
+          weights += s[n][i];
+        }
+      sum[half] = sum[half] * factor[half] + weights;
+    }
+  }
+};
 
 // Whether a head is made of whole 16-byte chunks, at most a tile wide.
 template <class... Pointers>
