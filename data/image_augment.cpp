@@ -41,10 +41,17 @@ Crop random_crop(int width, int height, CropScale scale, Random& random) {
   return {(width - w) / 2, (height - h) / 2, w, h};
 }
 
-Image random_resized_crop(const Image& image, int size, CropScale scale,
-                          Interpolation interpolation, Random& random) {
-  return resize(image, random_crop(image.width, image.height, scale, random), size, size,
-                interpolation);
+ImageCrop cut_crop(const Image& image, Crop crop, int size, Interpolation interpolation) {
+  ImageCrop result{{crop.width, crop.height, {}},
+                   make_taps(crop.width, {size, 0, size}, interpolation),
+                   make_taps(crop.height, {size, 0, size}, interpolation)};
+  const int64_t line = int64_t(crop.width) * 3;
+  result.image.rgb.reserve(size_t(line * crop.height));
+  for (int y = crop.top; y < crop.top + crop.height; ++y) {
+    const auto begin = image.rgb.begin() + (int64_t(y) * image.width + crop.left) * 3;
+    result.image.rgb.insert(result.image.rgb.end(), begin, begin + line);
+  }
+  return result;
 }
 
 }  // namespace laclip

@@ -17,7 +17,12 @@ struct CropScale {
 // in ±log(4/3), ten tries, then the centre with the ratio clamped.
 constexpr double kWidestRatio = 4.0 / 3;
 Crop random_crop(int width, int height, CropScale scale, Random& random);
-Image random_resized_crop(const Image& image, int size, CropScale scale,
-                          Interpolation interpolation, Random& random);
+
+// A crop that is resized later, with what that takes: resize() of it to a square of `size`.
+struct ImageCrop {
+  Image image;
+  Taps columns, rows;
+};
+ImageCrop cut_crop(const Image& image, Crop crop, int size, Interpolation interpolation);
 
 }  // namespace laclip

@@ -19,18 +19,16 @@ double bicubic(double x) {  // Keys, a = -1/2
   return 0;
 }
 
-// For each output the first input, how many, and their weights.
-struct Weights {
-  std::vector<int> first, count, values;
-  int most = 0;  // stride of values
-};
+uint8_t round_to_byte(int sum) { return uint8_t(std::clamp(sum >> kBits, 0, 255)); }
 
-Weights make_weights(int in, Window out, Interpolation interpolation) {
+}  // namespace
+
+Taps make_taps(int in, Window out, Interpolation interpolation) {
   const double scale = double(in) / double(out.size), widening = std::max(scale, 1.0);
   const double support = (interpolation == Interpolation::bicubic ? 2.0 : 1.0) * widening;
-  Weights w;
+  Taps w;
   w.most = int(std::ceil(support)) * 2 + 1;
-  w.values.assign(size_t(out.count) * size_t(w.most), 0);
+  w.weights.assign(size_t(out.count) * size_t(w.most), 0);
   std::vector<double> k(size_t(w.most), 0.0);
   for (int o = 0; o < out.count; ++o) {
     const double center = (double(out.first + o) + 0.5) * scale;
@@ -43,17 +41,13 @@ Weights make_weights(int in, Window out, Interpolation interpolation) {
     }
     for (int i = 0; i < count; ++i) {
       const double fixed = (sum != 0 ? k[size_t(i)] / sum : k[size_t(i)]) * (1 << kBits);
-      w.values[size_t(o) * size_t(w.most) + size_t(i)] = int(fixed + (fixed < 0 ? -0.5 : 0.5));
+      w.weights[size_t(o) * size_t(w.most) + size_t(i)] = int(fixed + (fixed < 0 ? -0.5 : 0.5));
     }
     w.first.push_back(begin);
     w.count.push_back(count);
   }
   return w;
 }
-
-uint8_t round_to_byte(int sum) { return uint8_t(std::clamp(sum >> kBits, 0, 255)); }
-
-}  // namespace
 
 Interpolation parse_interpolation(const std::string& name) {
   if (name == "bilinear") return Interpolation::bilinear;
@@ -75,8 +69,8 @@ Image resize_window(const Image& image, Crop crop, Window across, Window down,
   for (const Window& w : {across, down})
     check(w.count > 0 && w.first >= 0 && w.first + w.count <= w.size,
           "resize: {} pixels from {} of {}", w.count, w.first, w.size);
-  const Weights columns = make_weights(crop.width, across, interpolation);
-  const Weights rows = make_weights(crop.height, down, interpolation);
+  const Taps columns = make_taps(crop.width, across, interpolation);
+  const Taps rows = make_taps(crop.height, down, interpolation);
   const int half = 1 << (kBits - 1);
 
   // Horizontal: the rows that the vertical pass will read.
@@ -88,7 +82,7 @@ Image resize_window(const Image& image, Crop crop, Window across, Window down,
     const uint8_t* in =
         image.rgb.data() + (size_t(crop.top + y) * size_t(image.width) + size_t(crop.left)) * 3;
     for (int x = 0; x < across.count; ++x) {
-      const int* k = columns.values.data() + size_t(x) * size_t(columns.most);
+      const int* k = columns.weights.data() + size_t(x) * size_t(columns.most);
       const uint8_t* pixel = in + size_t(columns.first[size_t(x)]) * 3;
       int r = half, g = half, b = half;
       for (int i = 0; i < columns.count[size_t(x)]; ++i, pixel += 3) {
@@ -108,7 +102,7 @@ Image resize_window(const Image& image, Crop crop, Window across, Window down,
   for (int y = 0; y < down.count; ++y) {
     std::fill(sums.begin(), sums.end(), half);
     for (int i = 0; i < rows.count[size_t(y)]; ++i) {
-      const int k = rows.values[size_t(y) * size_t(rows.most) + size_t(i)];
+      const int k = rows.weights[size_t(y) * size_t(rows.most) + size_t(i)];
       const uint8_t* in = narrow.data() + size_t(rows.first[size_t(y)] + i - first_row) * row;
       for (size_t j = 0; j < row; ++j) sums[j] += in[j] * k;
     }

@@ -26,6 +26,13 @@ struct Window {
   int count = 0;
 };
 
+// The pixels that make each output along one axis, with weights of 22 bits whose sum is 2²².
+struct Taps {
+  int most = 0;                            // weights of an output
+  std::vector<int> first, count, weights;  // [n] [n] [n most]: input first + i has weight i
+};
+Taps make_taps(int inputs, Window outputs, Interpolation interpolation);
+
 // A window of the crop resized to across.size × down.size; work and memory are those of the window.
 Image resize_window(const Image& image, Crop crop, Window across, Window down,
                     Interpolation interpolation);

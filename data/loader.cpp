@@ -59,7 +59,10 @@ void Loader::schedule() {
     const int64_t B = options_.batch_size, R = options_.image_size;
     pending->batch.step = next_step_;
     pending->batch.epoch = next_step_ / steps_per_epoch();
-    pending->batch.images.resize(size_t(B * R * R * 3));
+    if (options_.resize)
+      pending->batch.images.resize(size_t(B * R * R * 3));
+    else
+      pending->batch.crops.resize(size_t(B));
     pending->batch.captions.resize(size_t(B));
     pending->batch.samples.resize(size_t(B));
     pending->order = order_of(pending->batch.epoch);
@@ -90,10 +93,16 @@ void Loader::load_sample(Pending& pending, int64_t slot) {
       const ImageBytes bytes = source_.image(i);
       const Image image = decode_image(bytes.view, decode_, source_.place(i));
       Random random(options_.seed, RandomUse::crop, uint64_t(i), uint32_t(pending.batch.epoch));
-      const Image crop = random_resized_crop(image, options_.image_size, options_.scale,
-                                             options_.interpolation, random);
-      std::copy(crop.rgb.begin(), crop.rgb.end(),
-                pending.batch.images.begin() + slot * int64_t(crop.rgb.size()));
+      const Crop crop = random_crop(image.width, image.height, options_.scale, random);
+      if (options_.resize) {
+        const int size = options_.image_size;
+        const Image square = resize(image, crop, size, size, options_.interpolation);
+        std::copy(square.rgb.begin(), square.rgb.end(),
+                  pending.batch.images.begin() + slot * int64_t(square.rgb.size()));
+      } else {
+        pending.batch.crops[size_t(slot)] =
+            cut_crop(image, crop, options_.image_size, options_.interpolation);
+      }
       pending.batch.captions[size_t(slot)] =
           options_.captions.choose(source_, i, options_.seed, pending.batch.epoch);
       pending.batch.samples[size_t(slot)] = i;

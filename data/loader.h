@@ -25,6 +25,7 @@ struct LoaderOptions {
   int image_size = 224;
   CropScale scale;
   Interpolation interpolation = Interpolation::bilinear;
+  bool resize = true;  // false: the reader does that, as a GPU can
   CaptionChoice captions;
   uint64_t seed = 0;
   int workers = 2;
@@ -35,7 +36,8 @@ struct LoaderOptions {
 
 struct Batch {
   int64_t step = 0, epoch = 0;
-  std::vector<uint8_t> images;  // [B R R 3]
+  std::vector<uint8_t> images;   // [B R R 3], or
+  std::vector<ImageCrop> crops;  // [B], if they are not resized
   std::vector<std::string> captions;
   std::vector<size_t> samples;
 };

@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "kernels/ops/contrastive.h"
+#include "kernels/ops/image.h"
 
 namespace laclip {
 
@@ -14,6 +15,8 @@ ClipTrainer::ClipTrainer(Clip& model, int64_t batch, int64_t micro_batch)
       embed_(model.config().embed),
       stream_(model.device()),
       upload_("images", image_bytes(model.config(), batch), model.device()),
+      images_("images", model.device() == Device::cuda ? image_bytes(model.config(), batch) : 0,
+              model.device()),
       features_("features", 2 * batch * embed_ * size_of(model.dtype()), model.device()),
       dfeatures_("gradients of features", 4 * (2 * batch * embed_ + 2 * batch + 1), model.device()),
       activation_bytes_(laclip::activation_bytes(model, std::min(batch, micro_batch))),
@@ -67,6 +70,25 @@ int64_t activation_bytes(const Clip& model, int64_t pairs) {
   model.backward_images(step, saved_images, dfeatures);
   model.backward_texts(step, saved_texts, dfeatures);
   return arena.high_water();
+}
+
+CropTensors ClipTrainer::upload(std::span<const DecodedCrop> crops) {
+  const CropLayout layout(crops);
+  return layout.tensors(upload_.begin(layout.bytes(), [&](std::byte* to) { layout.write(to); }));
+}
+
+Tensor ClipTrainer::images_of(const ClipBatch& batch) {
+  if (!batch.crops) {
+    const Tensor images = upload_.begin(batch.images);
+    upload_.arrive(stream_);
+    return images;
+  }
+  upload_.arrive(stream_);
+  const int64_t B = batch.crops->crops[0], R = model_.config().image_size;
+  check(B <= batch_, "a batch of {} where at most {} were planned", B, batch_);
+  const Tensor images = images_.tensor({B, R, R, 3}, DType::u8);
+  resize_crops(stream_, images, batch.crops->pixels, batch.crops->crops, batch.crops->taps);
+  return images;
 }
 
 std::vector<ClipTrainer::Micro> ClipTrainer::split(Tensor images, const ClipBatch& batch) const {
@@ -142,9 +164,8 @@ void ClipTrainer::for_each(const std::vector<Micro>& parts, Part part, const Mic
 
 Gradients ClipTrainer::compute_gradients(const ClipBatch& batch,
                                          const std::function<void()>& meanwhile) {
-  const std::vector<Micro> parts = split(upload_.begin(batch.images), batch);
-  const int64_t B = batch.images[0];
-  upload_.arrive(stream_);
+  const std::vector<Micro> parts = split(images_of(batch), batch);
+  const auto B = int64_t(batch.captions.size());
   if (parts.size() == 1) {
     for_each(parts, Part::all, [&](Step& step, const Micro& micro, const TextRows& texts) {
       Saved saved;

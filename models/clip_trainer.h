@@ -9,22 +9,27 @@
 #pragma once
 
 #include <memory>
+#include <optional>
+#include <span>
 #include <vector>
 
 #include "engine/optimizer.h"
 #include "kernels/core/graphs.h"
 #include "models/clip.h"
+#include "models/crop_layout.h"
 
 namespace laclip {
 
 struct ClipBatch {
-  Tensor images;                               // [B R R 3] uint8, on the host or uploaded
+  Tensor images;                               // [B R R 3] uint8, on the host or uploaded; or:
+  std::optional<CropTensors> crops;            // as they were decoded, uploaded
   std::vector<std::vector<int32_t>> captions;  // B token lists with start and end
 };
 
-// Memory of a step beside the parameters: images; features and their gradients of a batch; activations of a
+// Memory of a step beside the parameters: images (crops as decoded need more, as large as they are);
+// features and their gradients of a batch; activations of a
 // micro-batch of `pairs`, all captions as long as they can be.
-int64_t image_bytes(const ClipConfig& config, int64_t batch);  // of one batch; a GPU has two
+int64_t image_bytes(const ClipConfig& config, int64_t batch);  // of one batch; a GPU has three
 int64_t feature_bytes(const Clip& model, int64_t batch);
 int64_t activation_bytes(const Clip& model, int64_t pairs);
 
@@ -38,6 +43,8 @@ class ClipTrainer {
   Gradients compute_gradients(const ClipBatch& batch, const std::function<void()>& meanwhile = {});
   // Begins to bring the images of the next batch to the device; its ClipBatch takes the result.
   Tensor upload(const Tensor& images) { return upload_.begin(images); }
+  // The same of crops that the device resizes; it is a GPU then.
+  CropTensors upload(std::span<const DecodedCrop> crops);
   // step counts from 1
   void apply(const OptimizerOptions& options, double lr, int64_t step);
 
@@ -56,6 +63,7 @@ class ClipTrainer {
     Clip::SavedImages images;
     Clip::SavedTexts texts;
   };
+  Tensor images_of(const ClipBatch& batch);  // where the stream finds them
   std::vector<Micro> split(Tensor images, const ClipBatch& batch) const;
   enum class Part { all, features, loss, backward };  // of a step, as graphs
   using MicroWork = std::function<void(Step&, const Micro&, const TextRows&)>;
@@ -70,6 +78,7 @@ class ClipTrainer {
   int64_t batch_, micro_batch_, embed_;
   Stream stream_;
   Upload upload_;
+  Buffer images_;     // that the device has made of crops
   Buffer features_;   // image and text [2 B E] in the model's type
   Buffer dfeatures_;  // fp32: their gradients [2 B E], lse [2 B], loss [1]
   int64_t activation_bytes_;

@@ -54,13 +54,14 @@ Json bench_step(const BenchOptions& o) {
   std::vector<uint8_t> pixels(size_t(B * R * R * 3));
   Random random(0, RandomUse::test);
   for (uint8_t& p : pixels) p = uint8_t(random.bits());
-  ClipBatch batch{tensor_of(pixels.data(), {B, R, R, 3}), {}};
+  ClipBatch batch;
   for (int64_t i = 0; i < B; ++i) {
     std::vector<int32_t> caption(size_t(std::min<int64_t>(o.text_length, config.context_length)));
     for (int32_t& id : caption) id = int32_t(random.below(uint32_t(config.vocabulary)));
     batch.captions.push_back(caption);
   }
-  batch.images = trainer.upload(batch.images);  // resident: training brings them beside a step
+  batch.images = trainer.upload(
+      tensor_of(pixels.data(), {B, R, R, 3}));  // resident: training brings them beside a step
   const double T = double(batch.captions[0].size()), P = double(config.patches() + 1);
   const double patches = 2 * double(B) * double(config.patches()) * 3 *
                          double(config.patch * config.patch) * double(config.vision.width);

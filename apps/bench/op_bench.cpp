@@ -13,6 +13,7 @@
 #include "kernels/ops/adamw.h"
 #include "kernels/ops/attention.h"
 #include "kernels/ops/contrastive.h"
+#include "kernels/ops/image.h"
 #include "kernels/ops/kv_cache.h"
 #include "kernels/ops/layernorm.h"
 #include "kernels/ops/linear.h"
@@ -51,6 +52,7 @@ class OpBench {
   void attention(int64_t T, bool causal);
   void contrastive();
   void optimizer();
+  void image_crops(int side);
   void decoding();
   void cached_attention(int64_t N, int64_t heads, int64_t prefixes);
   void token_choice();
@@ -256,6 +258,31 @@ void OpBench::optimizer() {
   clear();
 }
 
+// Crops of side × side pixels, bilinear: what a crop of 400 takes is a taps' width of 4.
+void OpBench::image_crops(int side) {
+  const int64_t B = scaled(256), R = 224;
+  const double scale = double(side) / double(R);
+  const int most = 2 * int(std::ceil(scale)) + 1, count = std::min(most, int(2 * scale) + 1);
+  std::vector<int32_t> taps{most};
+  for (int64_t o = 0; o < R; ++o) taps.push_back(std::min(int(double(o) * scale), side - count));
+  taps.insert(taps.end(), size_t(R), count);
+  taps.insert(taps.end(), size_t(R * most), (1 << 22) / count);
+  const int64_t bytes = int64_t(side) * side * 3,
+                begin = (bytes + kCropAlignment - 1) / kCropAlignment;
+  std::vector<int32_t> fields;
+  for (int64_t b = 0; b < B; ++b)
+    for (int value : {int(b * begin), side, side, 0, 0}) fields.push_back(value);
+  memory_.emplace_back("bench", B * begin * kCropAlignment, o_.device);
+  const Tensor pixels = memory_.back().tensor({B * begin * kCropAlignment}, DType::u8);
+  memory_.emplace_back("bench", B * R * R * 3, o_.device);
+  const Tensor y = memory_.back().tensor({B, R, R, 3}, DType::u8);
+  const Tensor crops = list(fields).view({B, kCropFields}), all_taps = list(taps);
+  report("resize_crops", fmt::format("{} x {}² -> {}²", B, side, R), DType::u8,
+         double(B) * double(bytes + R * R * 3), 0,
+         [&] { resize_crops(stream_, y, pixels, crops, all_taps); });
+  clear();
+}
+
 // A step of LLaMA-7B's decoding with 256 slots, on the kernels that it takes: a row's bits do not depend on
 // the others.
 void OpBench::decoding() {
@@ -324,6 +351,7 @@ Json OpBench::run() {
   attention(197, false);
   contrastive();
   optimizer();
+  image_crops(400);
   decoding();
   token_choice();
   return rows_;

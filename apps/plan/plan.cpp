@@ -43,8 +43,9 @@ struct Row {
 std::vector<Row> rows_of(const Clip& model, int64_t batch, int64_t micro) {
   const ParameterSet& p = model.parameters();
   const ClipConfig& c = model.config();
-  // On a GPU: the images of two batches; a micro-batch's ids, positions, ends and offsets.
-  const int64_t input = 2 * image_bytes(c, batch) + micro * (8 * c.context_length + 8);
+  // On a GPU: the images of two batches that come and of the one that is there, as if crops were decoded at
+  // their size; a micro-batch's ids, positions, ends and offsets.
+  const int64_t input = 3 * image_bytes(c, batch) + micro * (8 * c.context_length + 8);
   std::vector<Row> rows{{"weights (fp32)", p.masters().bytes()}};
   if (p.values()) rows.push_back({"weights (bf16)", p.values().bytes()});
   rows.push_back({"gradients", p.gradients().bytes()});
@@ -97,7 +98,9 @@ void plan(const PlanOptions& o) {
   for (const Row& row : rows)
     fmt::print("  {:20} {:>12}\n", row.purpose, format_bytes(double(row.bytes)));
   fmt::print("  {:20} {:>12}\n", "total", format_bytes(double(sum)));
-  fmt::print("not counted: the working memory of single ops, and what a device keeps for itself\n");
+  fmt::print(
+      "not counted: the working memory of single ops, crops that are larger than the images, and "
+      "what a device keeps for itself\n");
   if (memory > 0)
     fmt::print("largest batch in {}: {}\n", format_bytes(double(memory)),
                largest > 0 ? std::to_string(largest) : "none, not even one pair");

@@ -8,6 +8,7 @@
 #include "apps/command.h"
 #include "apps/manifest.h"
 #include "apps/models.h"
+#include "apps/train/decoded_crops.h"
 #include "apps/train/options.h"
 #include "apps/train/run_folder.h"
 #include "apps/train/training_loop.h"
@@ -44,7 +45,7 @@ ClipConfig model_config(const TrainOptions& o, const ClipTokenizer& tokenizer) {
   return config;
 }
 
-LoaderOptions loader_options(const TrainOptions& o, const ClipConfig& config) {
+LoaderOptions loader_options(const TrainOptions& o, const ClipConfig& config, Device device) {
   LoaderOptions options;
   options.batch_size = int64_t(o.batch_size) * o.accum_freq;
   options.image_size = int(config.image_size);
@@ -52,6 +53,7 @@ LoaderOptions loader_options(const TrainOptions& o, const ClipConfig& config) {
     fail_usage("--scale: two numbers, 0 < least <= most <= 1, are needed");
   options.scale = {float(o.scale[0]), float(o.scale[1])};
   options.interpolation = parse_interpolation(config.interpolation);
+  options.resize = device == Device::cpu;
   options.captions = {o.p_original, o.caption_weights};
   options.seed = o.seed;
   options.workers = o.workers;
@@ -78,7 +80,7 @@ class TrainRun : public TrainingJob {
         resumed_from_(folder_.resume_from()),
         model_(model_config(o, *tokenizer_), parse_precision(o.precision), Training::yes,
                starting_seed(), parse_device(o.device)),
-        loader_(*source_, loader_options(o, model_.config())),
+        loader_(*source_, loader_options(o, model_.config(), model_.device())),
         trainer_(model_, batch(), o.batch_size) {
     if (!resumed_from_.empty())
       resume();
@@ -98,7 +100,7 @@ class TrainRun : public TrainingJob {
   void save(int64_t step) override;
   void resume();
   Schedule schedule() const;
-  ClipBatch to_tensors(const Batch& batch) const;
+  ClipBatch to_tensors(const Batch& batch);
   Json identity() const;
   int64_t batch() const { return int64_t(o_.batch_size) * o_.accum_freq; }  // pairs of a step
   double epochs(int64_t steps) const { return double(steps) / double(loader_.steps_per_epoch()); }
@@ -117,7 +119,7 @@ class TrainRun : public TrainingJob {
   Clip model_;
   Loader loader_;
   ClipTrainer trainer_;
-  Batch images_;                    // of the batch that is ready, which refers to them on the CPU
+  Batch loaded_;                    // that is ready, which refers to it on the CPU
   std::optional<ClipBatch> ready_;  // the next one
   int64_t done_ = 0;                // steps
   double waited_ = 0;               // seconds for data, up to the last report
@@ -149,10 +151,15 @@ Schedule TrainRun::schedule() const {
           o_.lr_scheduler == "cosine"};
 }
 
-ClipBatch TrainRun::to_tensors(const Batch& batch) const {
+// A GPU resizes the crops itself, and gets them here.
+ClipBatch TrainRun::to_tensors(const Batch& batch) {
   const int64_t R = model_.config().image_size;
   ClipBatch result;
-  result.images = tensor_of(batch.images.data(), {int64_t(batch.captions.size()), R, R, 3});
+  if (batch.crops.empty()) {
+    result.images = tensor_of(batch.images.data(), {int64_t(batch.captions.size()), R, R, 3});
+  } else {
+    result.crops = trainer_.upload(decoded_crops(batch.crops));
+  }
   for (const std::string& caption : batch.captions)
     result.captions.push_back(
         tokenizer_->encode_for_clip(caption, int(model_.config().context_length)));
@@ -171,9 +178,8 @@ Gradients TrainRun::compute_gradients() {
 }
 
 void TrainRun::prepare() {
-  images_ = loader_.next();
-  ready_ = to_tensors(images_);
-  ready_->images = trainer_.upload(ready_->images);
+  loaded_ = loader_.next();
+  ready_ = to_tensors(loaded_);
 }
 
 void TrainRun::apply(double lr, int64_t step) {

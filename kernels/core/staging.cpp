@@ -19,9 +19,9 @@ std::byte* Staging::take(int64_t bytes) {
   return piece;
 }
 
-Upload::Upload(const std::string& purpose, int64_t bytes, Device device) {
+Upload::Upload(const std::string& purpose, int64_t bytes, Device device) : purpose_(purpose) {
   if (device == Device::cpu) return;
-  for (int i = 0; i < 2; ++i) places_.emplace_back(purpose, bytes);
+  for (auto& place : places_) place.emplace(purpose, bytes);
   stream_ = cuda_create_stream();
 }
 
@@ -33,11 +33,22 @@ Upload::~Upload() {
 
 Tensor Upload::begin(const Tensor& host) {
   if (!stream_ || host.device == Device::cuda) return host;
-  Place& place = places_[next_];
+  const Tensor there =
+      begin(host.bytes(), [&](std::byte* to) { std::memcpy(to, host.data, size_t(host.bytes())); });
+  return {there.data, host.shape, host.dtype, Device::cuda};
+}
+
+Tensor Upload::begin(int64_t bytes, const std::function<void(std::byte*)>& fill) {
+  check(stream_, "{}: there is no device to bring them to", purpose_);
+  auto& place = places_[next_];
   next_ = 1 - next_;
-  const Tensor there = place.device.tensor(host.shape, host.dtype);
-  std::memcpy(place.host.data(), host.data, size_t(host.bytes()));
-  cuda_copy_to_device(stream_, there.data, place.host.data(), host.bytes());
+  if (place->host.bytes() < bytes) {
+    place.reset();
+    place.emplace(purpose_, bytes + bytes / 4);
+  }
+  fill(place->host.data());
+  const Tensor there = place->device.tensor({bytes}, DType::u8);
+  cuda_copy_to_device(stream_, there.data, place->host.data(), bytes);
   return there;
 }
 

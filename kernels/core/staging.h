@@ -2,7 +2,10 @@
 // first wait for all that the stream has been given.
 #pragma once
 
+#include <array>
 #include <deque>
+#include <functional>
+#include <optional>
 #include <string>
 
 #include "kernels/core/memory.h"
@@ -45,6 +48,7 @@ class Staging {
 // must have waited for what reads it.
 class Upload {
  public:
+  // Room for `bytes` is there from the beginning; it grows with larger inputs.
   Upload(const std::string& purpose, int64_t bytes, Device device);
   ~Upload();
   Upload(const Upload&) = delete;
@@ -53,6 +57,8 @@ class Upload {
   // The tensor on the device that will hold `host`, which may be reused on return. On the CPU it is
   // `host` itself.
   Tensor begin(const Tensor& host);
+  // The same of `bytes` bytes that `fill` writes; u8 [bytes]. On a GPU only.
+  Tensor begin(int64_t bytes, const std::function<void(std::byte*)>& fill);
   // What `stream` is given from here on finds all that was begun.
   void arrive(Stream& stream);
 
@@ -63,7 +69,8 @@ class Upload {
     Buffer device;
     PinnedBuffer host;
   };
-  std::deque<Place> places_;
+  std::string purpose_;
+  std::array<std::optional<Place>, 2> places_;
   void* stream_ = nullptr;
   size_t next_ = 0;
 };

@@ -181,6 +181,24 @@ TEST(Upload, ArrivesInTheOrderOfTheStreamThatWaits) {
   }
 }
 
+TEST(Upload, GrowsWithItsInputs) {
+  if (cuda_devices() == 0) GTEST_SKIP() << "no GPU";
+  Stream stream(Device::cuda);
+  Upload upload("test", 8, Device::cuda);
+  for (int64_t bytes : {8, 100, 7, 1000, 100}) {
+    const std::vector<uint8_t> want(static_cast<size_t>(bytes), static_cast<uint8_t>(bytes));
+    std::vector<uint8_t> got(want.size());
+    const Tensor there =
+        upload.begin(bytes, [&](std::byte* to) { std::memcpy(to, want.data(), want.size()); });
+    upload.arrive(stream);
+    copy(stream, tensor_of(got), there);
+    stream.synchronize();
+    EXPECT_EQ(got, want) << bytes;
+  }
+  Upload on_host("test", 8, Device::cpu);
+  EXPECT_THROW(on_host.begin(8, [](std::byte*) {}), Error);
+}
+
 TEST(Graphs, ARecordingDoesTheWorkOnWhatIsThere) {
   if (cuda_devices() == 0) GTEST_SKIP() << "no GPU";
   for (Device device : {Device::cpu, Device::cuda}) {

@@ -81,7 +81,7 @@ __global__ void __launch_bounds__(PrefixShared<kD>::kWarps* kWarpSize)
 #pragma unroll
         for (int i = 0; i < 4; ++i) out[n][i] *= factor[i / 2];
       accumulate<2>(out, s, memory.v[buffer], 0);  // as exact as own tokens
-      __syncwarp();  // all lanes have read the tile
+      __syncwarp();                                // all lanes have read the tile
     }
   }
 #pragma unroll
