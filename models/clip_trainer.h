@@ -26,9 +26,9 @@ struct ClipBatch {
   std::vector<std::vector<int32_t>> captions;  // B token lists with start and end
 };
 
-// Memory of a step beside the parameters: images (crops as decoded need more, as large as they are);
-// features and their gradients of a batch; activations of a
-// micro-batch of `pairs`, all captions as long as they can be.
+// Memory of a step beside the parameters: images; features and their gradients of a batch; activations of a
+// micro-batch of `pairs`, all captions as long as they can be. Crops as they were decoded need more than
+// images, as large as they are.
 int64_t image_bytes(const ClipConfig& config, int64_t batch);  // of one batch; a GPU has three
 int64_t feature_bytes(const Clip& model, int64_t batch);
 int64_t activation_bytes(const Clip& model, int64_t pairs);

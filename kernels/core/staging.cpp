@@ -42,7 +42,7 @@ Tensor Upload::begin(int64_t bytes, const std::function<void(std::byte*)>& fill)
   check(stream_, "{}: there is no device to bring them to", purpose_);
   auto& place = places_[next_];
   next_ = 1 - next_;
-  if (place->host.bytes() < bytes) {
+  if (!place || place->host.bytes() < bytes) {
     place.reset();
     place.emplace(purpose_, bytes + bytes / 4);
   }

@@ -20,7 +20,7 @@ struct PrefixShared {
 };
 
 template <int kD>
-__global__ void __launch_bounds__(PrefixShared<kD>::kWarps* kWarpSize)
+__global__ void __launch_bounds__(PrefixShared<kD>::kWarps* kWarpSize, kD <= 64 ? 6 : 3)
     prefix_attention_kernel(PrefixParts parts, const bf16* qkv, const bf16* keys,
                             const bf16* values, CacheRange prefix, CacheGeometry g) {
   constexpr int kRows = PrefixShared<kD>::kRows, kTokens = PrefixShared<kD>::kTokens;
