@@ -145,7 +145,7 @@ struct BackwardShared {
 };
 
 template <int kD, Side kOwner>
-__global__ void __launch_bounds__(kTileThreads, kD <= 64 && kOwner == Side::queries ? 3 : 2)
+__global__ void __launch_bounds__(kTileThreads)
     attention_backward_kernel(bf16* dqkv, const bf16* dy, const bf16* qkv, const float* lse,
                               const float* delta, AttentionGeometry g, FaultSink fault) {
   constexpr bool kKept = kD <= 64;  // wider rows would not leave registers for the sums

@@ -118,7 +118,7 @@ __device__ void merge_teams(TokenSoftmax<kQueries, kElements>& state, int team_s
 }
 
 template <class T, int kTeam, int kPacks, int kQueries, bool kAligned>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, kQueries == 1 ? 4 : 2)
     cached_attention_kernel(T* y, const T* qkv, const T* keys, const T* values, CacheRange prefix,
                             CacheRange own, PrefixParts parts, CacheGeometry g, FaultSink fault) {
   using OfToken = Share<T, kTeam, kPacks>;
