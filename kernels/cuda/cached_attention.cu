@@ -5,8 +5,7 @@
 // which has a token at a time, a lane one or two packs of its key and value, so that whole rows of the
 // cache are read at once. Every team keeps a softmax of its own (largest score, sum of weights, weighted
 // values); they are merged at the end. Reads each own key and value once.
-#include <algorithm>
-#include <bit>
+#include <cmath>
 
 #include "kernels/cuda/device/prefix_attention.cuh"
 #include "kernels/ops/kv_cache.h"
