@@ -45,6 +45,24 @@ struct Share {
       for_each([&](int e, int d) { to[e] = d < width ? row[d] : T(0.0f); });
     }
   }
+  template <bool kAligned>
+  static __device__ void put(T* row, const float (&values)[kElements], float factor, int width) {
+    if constexpr (kAligned) {
+#pragma unroll
+      for (int p = 0; p < kPacks; ++p) {
+        const int d = first() + p * kTeam * kPackSize<T>;
+        Pack<T> pack;
+#pragma unroll
+        for (int e = 0; e < kPackSize<T>; ++e)
+          store(pack[e], values[p * kPackSize<T> + e] * factor);
+        if (d < width) store16(row + d, pack);
+      }
+    } else {
+      for_each([&](int e, int d) {
+        if (d < width) store(row[d], values[e] * factor);
+      });
+    }
+  }
 };
 
 template <int kQueries, int kElements>
@@ -167,10 +185,8 @@ __global__ void __launch_bounds__(kThreads, kQueries == 1 ? 4 : 2)
 #pragma unroll
   for (int q = 0; q < kQueries; ++q)
     if (q < queries && team == 0)
-      OfToken::for_each([&](int e, int d) {
-        if (d < g.D)
-          store(y[(n * g.heads + head + q) * g.D + d], state.values[q][e] / state.sum[q]);
-      });
+      OfToken::template put<kAligned>(y + (n * g.heads + head + q) * g.D, state.values[q],
+                                      1.0f / state.sum[q], g.D);
 }
 
 // Calls body<kTeam, kPacks>() with the smallest team that has a token of D values.
@@ -218,8 +234,9 @@ void cached_attention_forward(Stream& stream, Out y, In qkv, In keys, In values,
     };
     dispatch_team<T>(int(D), [&]<int kTeam, int kPacks>() {
       const auto with_queries = [&]<int kQueries>() {
-        packs<T>(D, k, v, rows) ? run.template operator()<kTeam, kPacks, kQueries, true>()
-                                : run.template operator()<kTeam, kPacks, kQueries, false>();
+        packs<T>(D, k, v, rows, y.as<T>())
+            ? run.template operator()<kTeam, kPacks, kQueries, true>()
+            : run.template operator()<kTeam, kPacks, kQueries, false>();
       };
       g.queries == 1 ? with_queries.template operator()<1>()
                      : with_queries.template operator()<4>();

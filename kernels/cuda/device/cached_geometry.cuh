@@ -30,6 +30,10 @@ struct PrefixParts {
   struct Softmax {
     float largest, sum;
   };
+  struct alignas(
+      8) Pair {  // of neighbouring values, which D, a multiple of 8, puts at multiples of 8 bytes
+    float first, second;
+  };
   Softmax* softmax = nullptr;
   float* values = nullptr;
 };

@@ -94,9 +94,10 @@ __global__ void __launch_bounds__(PrefixShared<kD>::kWarps* kWarpSize, kD <= 64 
     if (sum == 0) continue;
 #pragma unroll
     for (int n = 0; n < kD / 8; ++n)
-#pragma unroll
-      for (int i = 0; i < 2; ++i)
-        if (n * 8 < g.D) parts.values[at * g.D + n * 8 + lane % 4 * 2 + i] = out[n][2 * half + i];
+      if (n * 8 < g.D)
+        *reinterpret_cast<PrefixParts::Pair*>(parts.values + at * g.D + n * 8 +
+                                              lane % 4 * 2) = {out[n][2 * half],
+                                                               out[n][2 * half + 1]};
   }
 }
 
