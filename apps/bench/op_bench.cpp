@@ -298,8 +298,9 @@ void OpBench::decoding() {
     clear();
   }
   stream_.batch_invariant = false;
-  for (int64_t prefixes : {int64_t(1), N})
-    cached_attention(N, std::max<int64_t>(1, C / 128), prefixes);
+  const int64_t heads = std::max<int64_t>(1, C / 128);
+  cached_attention(N, heads, 1);
+  if (N > 1) cached_attention(N, heads, N);
 }
 
 // Prefixes of 130 tokens and 32 own ones; each is read once at best.
