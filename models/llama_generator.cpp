@@ -160,12 +160,9 @@ void LlamaGenerator::gather_rows(std::vector<Slot*>& order, std::vector<Slot*>& 
   }
 }
 
-// What is picked is there when the stream is done.
 void LlamaGenerator::sample_rows(const std::vector<Slot*>& sampled) {
   const int64_t R = int64_t(sampled.size());
   if (R == 0) return;
-  picked_.resize(size_t(R));
-  log_probabilities_.resize(size_t(R));
   uniforms_.clear();
   for (const Slot* slot : sampled)
     uniforms_.push_back(Random(options_.seed, RandomUse::token_sampling, slot->result.key,
@@ -179,11 +176,19 @@ void LlamaGenerator::sample_rows(const std::vector<Slot*>& sampled) {
   sample(stream_, picked, log_probabilities,
          logits_.tensor({R, model_.config().vocabulary}, DType::f32), uniforms,
          {options_.temperature, options_.top_p});
-  copy(stream_, tensor_of(picked_), picked);
-  copy(stream_, tensor_of(log_probabilities_), log_probabilities);
 }
 
+// Waits for the device: already the copies do, because their memory on the host is pageable.
 void LlamaGenerator::take_samples(const std::vector<Slot*>& sampled, Queues& queues) {
+  const int64_t R = int64_t(sampled.size());
+  picked_.resize(size_t(R));
+  log_probabilities_.resize(size_t(R));
+  if (R > 0) {
+    copy(stream_, tensor_of(picked_), sampled_.tensor({R}, DType::i32));
+    copy(stream_, tensor_of(log_probabilities_),
+         sampled_.tensor({R}, DType::f32, 4 * int64_t(options_.slots)));
+  }
+  stream_.synchronize();
   for (size_t i = 0; i < sampled.size(); ++i) {
     Slot& slot = *sampled[i];
     if (accept(slot, picked_[i], log_probabilities_[i])) continue;
@@ -230,7 +235,6 @@ void LlamaGenerator::run(const Next& next, const Done& done) {
     // While the device works:
     deliver();
     if (going) fetch(queues, next, size_t(ahead_));
-    stream_.synchronize();
     take_samples(sampled, queues);
   }
   for (Slot& slot : slots_)
