@@ -258,7 +258,7 @@ void OpBench::optimizer() {
   clear();
 }
 
-// Crops of side × side pixels, bilinear: what a crop of 400 takes is a taps' width of 4.
+// Crops of side × side pixels, with as many taps as bilinear ones have.
 void OpBench::image_crops(int side) {
   const int64_t B = scaled(256), R = 224;
   const double scale = double(side) / double(R);

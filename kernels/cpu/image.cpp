@@ -6,9 +6,8 @@
 namespace laclip::cpu {
 namespace {
 
-constexpr int kBits = 22;
-uint8_t to_byte(int sum) { return uint8_t(std::clamp(sum >> kBits, 0, 255)); }
-constexpr int kHalf = 1 << (kBits - 1);
+uint8_t to_byte(int sum) { return uint8_t(std::clamp(sum >> kTapBits, 0, 255)); }
+constexpr int kHalf = 1 << (kTapBits - 1);
 
 struct Taps {
   int most;
@@ -25,7 +24,8 @@ Taps taps_at(In taps, int32_t at, int64_t outputs, int32_t inputs, int64_t b) {
         taps[0]);
   const int32_t *first = list + at + 1, *count = first + outputs;
   for (int64_t o = 0; o < outputs; ++o)
-    check(first[o] >= 0 && count[o] >= 0 && count[o] <= most && first[o] + count[o] <= inputs,
+    check(first[o] >= 0 && count[o] >= 0 && count[o] <= most &&
+              int64_t(first[o]) + count[o] <= inputs,
           "resize_crops: crop {}: pixel {} takes {} from {} of {}", b, o, count[o], first[o],
           inputs);
   return {int(most), first, count, count + outputs};
@@ -60,7 +60,8 @@ void resize_crops(Stream&, Out y, In pixels, In crops, In taps) {
   for (int64_t b = 0; b < B; ++b) {
     const int32_t* crop = crops.as<int32_t>() + b * kCropFields;
     const int64_t begin = crop[0] * kCropAlignment, width = crop[1], height = crop[2];
-    check(begin >= 0 && width >= 0 && height >= 0 && begin + width * height * 3 <= pixels[0],
+    check(begin >= 0 && width >= 0 && height >= 0 && begin <= pixels[0] &&
+              width * height <= (pixels[0] - begin) / 3,
           "resize_crops: crop {} of {}×{} from byte {} on reaches over the {} that there are", b,
           width, height, begin, pixels[0]);
     resize(y.as<uint8_t>() + b * R * S * 3, pixels.as<uint8_t>() + begin, int(width), int(height),

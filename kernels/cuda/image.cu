@@ -7,8 +7,8 @@
 namespace laclip::cuda {
 namespace {
 
-constexpr int kBits = 22, kHalf = 1 << (kBits - 1);
-__device__ int to_byte(int sum) { return min(max(sum >> kBits, 0), 255); }
+constexpr int kHalf = 1 << (kTapBits - 1);
+__device__ int to_byte(int sum) { return min(max(sum >> kTapBits, 0), 255); }
 
 // The taps of one output pixel along an axis; count = -1: they lead outside.
 struct Taps {
@@ -41,8 +41,8 @@ __global__ void resize_crops_kernel(uint8_t* y, const uint8_t* pixels, const int
     const int width = crop[1], height = crop[2];
     const Taps across(taps, K, crop[3], S, column, width), down(taps, K, crop[4], R, row, height);
     int sum[3] = {kHalf, kHalf, kHalf};
-    if (begin < 0 || width < 0 || height < 0 || begin + int64_t(width) * height * 3 > L ||
-        across.count < 0 || down.count < 0) {
+    if (begin < 0 || width < 0 || height < 0 || begin > L ||
+        int64_t(width) * height > (L - begin) / 3 || across.count < 0 || down.count < 0) {
       report(fault, KernelFault::id_outside, b, crop[0], L);
     } else {
       const uint8_t* line = pixels + begin + (int64_t(down.first) * width + across.first) * 3;

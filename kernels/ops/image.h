@@ -21,6 +21,7 @@
 namespace laclip {
 
 inline constexpr int64_t kCropFields = 5, kCropAlignment = 16;  // bytes
+inline constexpr int kTapBits = 22;
 
 // Error unless crops have kCropFields numbers each.
 inline void check_crop_fields(const In& crops) {

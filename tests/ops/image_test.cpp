@@ -121,6 +121,9 @@ TEST(ResizeCrops, WhatLeadsOutsideIsNamed) {
       EXPECT_NE(error.find(device == Device::cpu ? "crop 1" : "row 1"), std::string::npos)
           << name_of(device) << ' ' << field << ' ' << value << ": " << error;
     }
+    Crops far = good;  // whose end is beyond 32 bits
+    far.taps[size_t(far.crops[size_t(kCropFields) + 3]) + 1] = 2147483647;
+    EXPECT_NE(error_with(far, device), "no error");
     Crops bad = good;
     bad.crops.insert(bad.crops.end(), {0, 0});  // six fields
     EXPECT_EQ(error_with(bad, device), "resize_crops: a crop has 5 fields and not 6");
