@@ -1,13 +1,18 @@
 #include "apps/config_file.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "base/check.h"
 #include "base/file.h"
+#include "tests/harness/error_of.h"
 #include "tests/harness/reference_data.h"
 
 namespace laclip {
 namespace {
+
+using test::error_of;
+using ::testing::HasSubstr;
 
 struct Program {
   CLI::App root;
@@ -82,12 +87,11 @@ TEST(ConfigFile, UnknownOptionsAndMissingFilesAreUsageErrors) {
   test::TemporaryFolder folder;
   const std::string path = (folder / "run.toml").string();
   write_atomically(path, "learning-rate = 1\n");
-  try {
-    Program().run({"train", "--config", path});
-    FAIL() << "no error";
-  } catch (const UsageError& error) {
-    EXPECT_NE(std::string(error.what()).find("unknown option 'learning-rate'"), std::string::npos);
-  }
+  EXPECT_THROW(Program().run({"train", "--config", path}), UsageError);
+  EXPECT_THAT(error_of([&] {
+                Program().run({"train", "--config", path});
+              }),
+              HasSubstr("unknown option 'learning-rate'"));
   EXPECT_THROW(Program().run({"train", "--config", (folder / "nothing.toml").string()}),
                UsageError);
 }

@@ -1,3 +1,4 @@
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -10,10 +11,15 @@
 #include "base/philox.h"
 #include "base/progress.h"
 #include "base/thread_pool.h"
+#include "tests/harness/error_of.h"
 #include "tests/harness/reference_data.h"
 
 namespace laclip {
 namespace {
+
+using test::error_of;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
 
 // The known-answer vectors of the Random123 distribution (kat_vectors, philox4x32 10).
 TEST(Philox, KnownAnswers) {
@@ -57,13 +63,8 @@ TEST(File, AtomicWriteLeavesTheOldFileUntilCommit) {
 TEST(File, FullDiskIsAnErrorThatSaysSo) {
   if (!fs::exists("/dev/full")) GTEST_SKIP() << "no /dev/full here";
   AppendFile file("/dev/full");
-  try {
-    file.append("x");
-    FAIL() << "no error";
-  } catch (const Error& error) {
-    EXPECT_NE(std::string(error.what()).find("/dev/full"), std::string::npos);
-    EXPECT_NE(std::string(error.what()).find("space"), std::string::npos);
-  }
+  EXPECT_THAT(error_of([&] { file.append("x"); }),
+              AllOf(HasSubstr("/dev/full"), HasSubstr("space")));
 }
 
 TEST(File, AppendCutsWhatLiesBehindKeep) {
@@ -74,36 +75,22 @@ TEST(File, AppendCutsWhatLiesBehindKeep) {
 }
 
 TEST(File, MissingFileNamesThePath) {
-  try {
-    read_text("/nowhere/x");
-    FAIL() << "no error";
-  } catch (const Error& error) {
-    EXPECT_NE(std::string(error.what()).find("/nowhere/x"), std::string::npos);
-  }
+  EXPECT_THAT(error_of([] { read_text("/nowhere/x"); }), HasSubstr("/nowhere/x"));
 }
 
 TEST(Json, FieldErrorsNamePlaceAndField) {
   const Json json = parse_json(R"({"layers": "many"})", "c.json");
   EXPECT_THROW(json_field<int>(json, "width", "c.json"), Error);
-  try {
-    json_field<int>(json, "layers", "c.json");
-    FAIL() << "no error";
-  } catch (const Error& error) {
-    EXPECT_STREQ(error.what(), "c.json: field 'layers' has an unusable value \"many\"");
-  }
+  EXPECT_EQ(error_of([&] { json_field<int>(json, "layers", "c.json"); }),
+            "c.json: field 'layers' has an unusable value \"many\"");
 }
 
 TEST(File, AnAppendedFileHasOneOwner) {
   test::TemporaryFolder folder;
   write_atomically(folder / "a", "one\ntwo\n");
   AppendFile first(folder / "a");
-  try {
-    AppendFile second(folder / "a", 0);
-    FAIL() << "no error";
-  } catch (const Error& error) {
-    EXPECT_NE(std::string(error.what()).find("in use by another process"), std::string::npos)
-        << error.what();
-  }
+  EXPECT_THAT(error_of([&] { AppendFile second(folder / "a", 0); }),
+              HasSubstr("in use by another process"));
   EXPECT_EQ(read_text(folder / "a"), "one\ntwo\n");  // nothing was cut
   first.cut(4);
   first.append("three\n");

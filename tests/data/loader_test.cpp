@@ -1,6 +1,7 @@
 // Batches: the same whatever the threads, exact to seek, broken samples replaced by rule.
 #include "data/loader.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -9,10 +10,14 @@
 #include "base/check.h"
 #include "data/image_write.h"
 #include "data/tar_write.h"
+#include "tests/harness/error_of.h"
 #include "tests/harness/reference_data.h"
 
 namespace laclip {
 namespace {
+
+using test::error_of;
+using ::testing::HasSubstr;
 
 class LoaderTest : public testing::Test {
  protected:
@@ -100,12 +105,10 @@ TEST_F(LoaderTest, StrictStopsAndNamesTheSample) {
   auto strict = options(2);
   strict.strict = true;
   Loader loader(*source, strict);
-  try {
-    for (int step = 0; step < 5; ++step) loader.next();
-    FAIL() << "no error";
-  } catch (const Error& error) {
-    EXPECT_NE(std::string(error.what()).find("0.tar/0"), std::string::npos) << error.what();
-  }
+  EXPECT_THAT(error_of([&] {
+                for (int step = 0; step < 5; ++step) loader.next();
+              }),
+              HasSubstr("0.tar/0"));
 }
 
 TEST_F(LoaderTest, OnlyBrokenSamplesEndInAnError) {

@@ -4,10 +4,13 @@
 #include <gtest/gtest.h>
 
 #include "base/check.h"
+#include "tests/harness/error_of.h"
 #include "tests/harness/reference_data.h"
 
 namespace laclip {
 namespace {
+
+using test::error_of;
 
 const Json kSettings = {{"mode", "human"}, {"seed", 1}};
 
@@ -69,13 +72,8 @@ TEST(RewriteLog, OtherSettingsAreRefusedByName) {
   { RewriteLog(folder / "a", kSettings, 0, 3).add(record(0)); }
   Json other = kSettings;
   other["seed"] = 2;
-  const auto message = [&](const Json& settings) -> std::string {
-    try {
-      RewriteLog log(folder / "a", settings, 0, 3);
-    } catch (const Error& error) {
-      return error.what();
-    }
-    return "";
+  const auto message = [&](const Json& settings) {
+    return error_of([&] { RewriteLog log(folder / "a", settings, 0, 3); });
   };
   EXPECT_NE(message(other).find("seed"), std::string::npos) << message(other);
   EXPECT_EQ(message(kSettings), "");

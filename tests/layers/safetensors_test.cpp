@@ -8,6 +8,7 @@
 
 #include "base/check.h"
 #include "base/philox.h"
+#include "tests/harness/error_of.h"
 #include "tests/harness/reference_data.h"
 
 namespace laclip {
@@ -24,17 +25,14 @@ class Safetensors : public testing::Test {
     return error_of_file(folder_ / "t.safetensors");
   }
   static std::string error_of_file(const fs::path& path) {
-    try {
+    return test::error_of([&] {
       const SafetensorsFile file(path);
       const auto size = fs::file_size(path);
       for (const auto& [name, entry] : file.entries()) {
         EXPECT_LE(entry.end, size);
         file.tensor(name);
       }
-    } catch (const Error& e) {
-      return e.what();
-    }
-    return "";
+    });
   }
   test::TemporaryFolder folder_;
 };

@@ -11,7 +11,6 @@
 #include "base/json.h"
 #include "models/llama_generator.h"
 #include "models/llama_import.h"
-#include "tests/harness/error_of.h"
 #include "tests/harness/reference_data.h"
 #include "tokenizer/tokenizer.h"
 
@@ -249,27 +248,6 @@ TEST(Generator, StopTokensEndATextAndAreNotPartOfIt) {
   const auto first = std::find(want.begin(), want.end(), want[10]);
   EXPECT_EQ(result.tokens, Ids(want.begin(), first));
   EXPECT_EQ(result.finish, Generation::Finish::stop);
-}
-
-std::string load_error(const fs::path& path) {
-  return test::error_of([&] { load_llama(path, DType::f32); });
-}
-
-TEST(LlamaImport, BadFilesAreNamed) {
-  LACLIP_REFERENCE_DATA(kData);
-  test::TemporaryFolder folder;
-  EXPECT_NE(load_error(folder / "none.bin").find("there is no such model"), std::string::npos);
-  std::string good = read_text(test::reference_data("stories260k/stories260K.bin"));
-  write_atomically(folder / "cut.bin", good.substr(0, good.size() / 2));
-  EXPECT_NE(load_error(folder / "cut.bin").find("cut off"), std::string::npos);
-  std::string nan = good;
-  for (size_t i = 0; i < 4; ++i) nan[28 + 400 + i] = char(0xff);
-  write_atomically(folder / "nan.bin", nan);
-  EXPECT_NE(load_error(folder / "nan.bin").find("'model.embed_tokens.weight' holds NaN"),
-            std::string::npos);
-  write_atomically(folder / "text.bin", std::string(1000, 'x'));
-  EXPECT_NE(load_error(folder / "text.bin").find("neither a llama2.c model"), std::string::npos);
-  EXPECT_NE(load_error(folder.path()).find("config.json is missing"), std::string::npos);
 }
 
 }  // namespace
