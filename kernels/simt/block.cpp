@@ -1,34 +1,27 @@
 #include "kernels/simt/block.h"
 
 #include <algorithm>
-#include <cstring>
 #include <numeric>
 
 #include "base/check.h"
 #include "base/philox.h"
-#include "kernels/simt/asan.h"
 
 namespace laclip::simt {
 namespace {
 
 constexpr size_t kWarp = 32;
-constexpr size_t kBand = 128;  // before and behind shared memory, also its alignment
-constexpr std::byte kBandByte{0xb5};
-
-std::string text_of(const Place& place) {
-  return fmt::format("{}:{}", place.file_name(), place.line());
-}
 
 bool same(const Place& a, const Place& b) {
   return a.line() == b.line() && std::string_view(a.file_name()) == b.file_name();
 }
 
-}  // namespace
-
-Position& position() {
-  static constinit thread_local Position value;
-  return value;
+// Whether `other` waits in the collective of `thread`.
+bool meet(const Thread& thread, const Thread& other) {
+  return other.state == Thread::State::in_collective && other.mask == thread.mask &&
+         other.resolve == thread.resolve && same(other.place, thread.place);
 }
+
+}  // namespace
 
 BlockRunner& BlockRunner::of_this_os_thread() {
   static thread_local BlockRunner runner;
@@ -119,8 +112,7 @@ bool BlockRunner::resolve_collectives(size_t warp) {
       complete = begin + lane < end;
       if (!complete) break;
       const Thread& other = threads_[begin + lane];
-      complete = other.state == Thread::State::in_collective && other.mask == first.mask &&
-                 other.resolve == first.resolve && same(other.place, first.place);
+      complete = meet(first, other);
       slots[lane] = other.slot;
     }
     if (!complete) continue;
@@ -170,9 +162,7 @@ void BlockRunner::fail_stuck() {
         fail("{} {}, but the block has no lane {} in that warp", name_of(waiting), doing(waiting),
              lane);
       const Thread& other = threads_[begin + lane];
-      if (other.state == Thread::State::in_collective && other.mask == waiting.mask &&
-          other.resolve == waiting.resolve && same(other.place, waiting.place))
-        continue;
+      if (meet(waiting, other)) continue;
       fail("{} {}, but lane {} is missing: {} {}", name_of(waiting), doing(waiting), lane,
            name_of(other), doing(other));
     }
@@ -200,8 +190,6 @@ void BlockRunner::prepare(const Settings& settings) {
         thread.state = Thread::State::fresh;
         thread.index = {x, y, z};
         thread.copies.clear();
-        thread.groups.clear();
-        thread.open_group = 0;
       }
   warp_order_.resize((threads_.size() + kWarp - 1) / kWarp);
   lane_order_.resize(kWarp);
@@ -215,53 +203,7 @@ void BlockRunner::prepare(const Settings& settings) {
     warp_order_ = random.permutation(uint32_t(warp_order_.size()));
     lane_order_ = random.permutation(uint32_t(kWarp));
   }
-  poison_ = settings.poison;
-  if (!shared_ || shared_capacity_ != kernel_->shared_bytes) allocate_shared(kernel_->shared_bytes);
-  std::memset(shared_.get() + kBand, poison_, shared_capacity_);
-}
-
-// Between two bands: AddressSanitizer reports who touches them, and without it a write still shows.
-void BlockRunner::allocate_shared(size_t bytes) {
-  free_shared();
-  void* memory = nullptr;
-  check(::posix_memalign(&memory, kBand, bytes + 2 * kBand) == 0, "no memory for a block");
-  shared_.reset(static_cast<std::byte*>(memory));
-  shared_capacity_ = bytes;
-  std::fill_n(shared_.get(), kBand, kBandByte);
-  std::fill_n(shared_.get() + kBand + bytes, kBand, kBandByte);
-  asan::poison(shared_.get(), kBand);
-  asan::poison(shared_.get() + kBand + bytes, kBand);
-}
-
-void BlockRunner::free_shared() {
-  if (shared_) asan::unpoison(shared_.get(), shared_capacity_ + 2 * kBand);
-  shared_.reset();
-}
-
-void BlockRunner::check_shared_bands() const {
-  if (asan::kActive) return;
-  const std::byte *before = shared_.get(), *behind = before + kBand + shared_capacity_;
-  for (size_t i = 0; i < kBand; ++i)
-    check(before[i] == kBandByte && behind[i] == kBandByte,
-          "block ({}, {}, {}) has written outside its {} bytes of shared memory", block_.x,
-          block_.y, block_.z, shared_capacity_);
-}
-
-void* BlockRunner::shared(size_t bytes, Place place) {
-  check(bytes <= shared_capacity_, "{} uses {} bytes of shared memory, the launch gave {}",
-        text_of(place), bytes, shared_capacity_);
-  return shared_.get() + kBand;
-}
-
-void BlockRunner::check_shared(const void* address, size_t bytes, Place place) const {
-  const std::byte *at = static_cast<const std::byte*>(address), *begin = shared_.get() + kBand;
-  check(at >= begin && at + bytes <= begin + shared_capacity_,
-        "{} reaches byte {} of {} bytes of shared memory", text_of(place), at - begin,
-        shared_capacity_);
-  check(size_t(at - begin) % bytes == 0,
-        "{} reaches byte {} of shared memory, which is not a "
-        "multiple of {}",
-        text_of(place), at - begin, bytes);
+  shared_.prepare(kernel_->shared_bytes, settings.poison);
 }
 
 void BlockRunner::run(const Kernel& kernel, uint3 block, const Settings& settings) {
@@ -284,74 +226,16 @@ void BlockRunner::run(const Kernel& kernel, uint3 block, const Settings& setting
                          [](const Thread& t) { return t.state == Thread::State::done; });
       if (!done && !open_barrier() && !progress) fail_stuck();
     }
-    check_shared_bands();
+    check(shared_.intact(), "block ({}, {}, {}) has written outside its {} bytes of shared memory",
+          block_.x, block_.y, block_.z, kernel.shared_bytes);
   } catch (...) {
     // Threads that still wait are given up with their stacks.
     error_ = nullptr;
     idle_.clear();
     fibers_.clear();
-    free_shared();
+    shared_.free();
     throw;
   }
-}
-
-// ---- thread.h
-
-void barrier(Place place) {
-  BlockRunner& runner = BlockRunner::of_this_os_thread();
-  runner.current().state = Thread::State::at_barrier;
-  runner.current().place = place;
-  runner.suspend();
-}
-
-void warp_collective(uint32_t mask, const char* name, void* slot, Resolve resolve, Place place) {
-  BlockRunner& runner = BlockRunner::of_this_os_thread();
-  Thread& thread = runner.current();
-  check(mask >> runner.lane() & 1, "{}:{}: lane {} calls {} with a mask {:#x} without itself",
-        place.file_name(), place.line(), runner.lane(), name, mask);
-  thread.state = Thread::State::in_collective;
-  thread.place = place;
-  thread.mask = mask;
-  thread.collective = name;
-  thread.slot = slot;
-  thread.resolve = resolve;
-  runner.suspend();
-}
-
-int lane_index() { return BlockRunner::of_this_os_thread().lane(); }
-
-void* shared_memory(size_t bytes, Place place) {
-  return BlockRunner::of_this_os_thread().shared(bytes, place);
-}
-
-void check_shared(const void* address, size_t bytes, Place place) {
-  BlockRunner::of_this_os_thread().check_shared(address, bytes, place);
-}
-
-void defer_copy(void* to, const void* from, size_t bytes, size_t zeros) {
-  BlockRunner& runner = BlockRunner::of_this_os_thread();
-  std::memset(to, runner.poison(), bytes);
-  runner.current().copies.push_back({to, from, bytes, zeros});
-  ++runner.current().open_group;
-}
-
-void commit_copies() {
-  Thread& thread = BlockRunner::of_this_os_thread().current();
-  thread.groups.push_back(thread.open_group);
-  thread.open_group = 0;
-}
-
-void wait_copies(size_t groups_left_open) {
-  Thread& thread = BlockRunner::of_this_os_thread().current();
-  size_t count = 0;
-  for (; thread.groups.size() > groups_left_open; thread.groups.pop_front())
-    count += thread.groups.front();
-  for (size_t i = 0; i < count; ++i) {
-    const Copy& copy = thread.copies[i];
-    std::memcpy(copy.to, copy.from, copy.bytes - copy.zeros);
-    std::memset(static_cast<std::byte*>(copy.to) + copy.bytes - copy.zeros, 0, copy.zeros);
-  }
-  thread.copies.erase(thread.copies.begin(), thread.copies.begin() + std::ptrdiff_t(count));
 }
 
 }  // namespace laclip::simt

@@ -7,16 +7,16 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
-#include <deque>
 #include <exception>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "kernels/simt/async_copies.h"
 #include "kernels/simt/fiber.h"
 #include "kernels/simt/settings.h"
+#include "kernels/simt/shared_memory.h"
 #include "kernels/simt/thread.h"
 
 namespace laclip::simt {
@@ -27,12 +27,6 @@ struct Kernel {
   size_t shared_bytes = 0;
   void (*body)(const void* arguments) = nullptr;
   const void* arguments = nullptr;
-};
-
-struct Copy {  // of cp.async
-  void* to;
-  const void* from;
-  size_t bytes, zeros;
 };
 
 struct Thread {
@@ -46,15 +40,11 @@ struct Thread {
   const char* collective = nullptr;
   void* slot = nullptr;
   Resolve resolve = nullptr;
-  std::vector<Copy> copies;
-  std::deque<size_t> groups;  // sizes of the committed groups of copies, oldest first
-  size_t open_group = 0;
+  AsyncCopies copies;
 };
 
 class BlockRunner {
  public:
-  BlockRunner() = default;
-  ~BlockRunner() { free_shared(); }
   static BlockRunner& of_this_os_thread();
 
   void run(const Kernel& kernel, uint3 block, const Settings& settings);
@@ -63,9 +53,7 @@ class BlockRunner {
   Thread& current() { return *current_; }
   int lane() const { return int(current_ - threads_.data()) % 32; }
   void suspend() { current_->fiber->suspend(); }
-  void* shared(size_t bytes, Place place);
-  void check_shared(const void* address, size_t bytes, Place place) const;
-  uint8_t poison() const { return poison_; }
+  const SharedMemory& shared() const { return shared_; }
 
  private:
   static void fiber_main(void* runner);
@@ -77,9 +65,6 @@ class BlockRunner {
   [[noreturn]] void fail_stuck();
   std::string name_of(const Thread& thread) const;
   void prepare(const Settings& settings);
-  void allocate_shared(size_t bytes);
-  void free_shared();
-  void check_shared_bands() const;
 
   const Kernel* kernel_ = nullptr;
   uint3 block_{};
@@ -90,9 +75,7 @@ class BlockRunner {
   std::vector<std::unique_ptr<Fiber>> fibers_;
   std::vector<Fiber*> idle_;
   Fiber* running_ = nullptr;
-  std::unique_ptr<std::byte, void (*)(void*)> shared_{nullptr, &std::free};
-  size_t shared_capacity_ = 0;
-  uint8_t poison_ = 0xff;
+  SharedMemory shared_;
   std::exception_ptr error_;
 };
 

@@ -5,12 +5,14 @@
 #include <cstddef>
 #include <cstdint>
 #include <source_location>
+#include <string>
 
 #include "kernels/simt/vector_types.h"
 
 namespace laclip::simt {
 
 using Place = std::source_location;
+std::string text_of(const Place& place);  // file:line
 
 // Where the thread that runs is in its block and grid. The place of this record belongs to the OS thread,
 // which no fiber leaves; a variable that is thread_local itself would be simpler, but g++ 12 makes code

@@ -1,0 +1,59 @@
+#include "kernels/simt/thread.h"
+
+#include "base/check.h"
+#include "kernels/simt/block.h"
+
+namespace laclip::simt {
+
+std::string text_of(const Place& place) {
+  return fmt::format("{}:{}", place.file_name(), place.line());
+}
+
+Position& position() {
+  static constinit thread_local Position value;
+  return value;
+}
+
+void barrier(Place place) {
+  BlockRunner& runner = BlockRunner::of_this_os_thread();
+  runner.current().state = Thread::State::at_barrier;
+  runner.current().place = place;
+  runner.suspend();
+}
+
+void warp_collective(uint32_t mask, const char* name, void* slot, Resolve resolve, Place place) {
+  BlockRunner& runner = BlockRunner::of_this_os_thread();
+  Thread& thread = runner.current();
+  check(mask >> runner.lane() & 1, "{}: lane {} calls {} with a mask {:#x} without itself",
+        text_of(place), runner.lane(), name, mask);
+  thread.state = Thread::State::in_collective;
+  thread.place = place;
+  thread.mask = mask;
+  thread.collective = name;
+  thread.slot = slot;
+  thread.resolve = resolve;
+  runner.suspend();
+}
+
+int lane_index() { return BlockRunner::of_this_os_thread().lane(); }
+
+void* shared_memory(size_t bytes, Place place) {
+  return BlockRunner::of_this_os_thread().shared().use(bytes, place);
+}
+
+void check_shared(const void* address, size_t bytes, Place place) {
+  BlockRunner::of_this_os_thread().shared().check_access(address, bytes, place);
+}
+
+void defer_copy(void* to, const void* from, size_t bytes, size_t zeros) {
+  BlockRunner& runner = BlockRunner::of_this_os_thread();
+  runner.current().copies.defer(to, from, bytes, zeros, runner.shared().poison());
+}
+
+void commit_copies() { BlockRunner::of_this_os_thread().current().copies.commit(); }
+
+void wait_copies(size_t groups_left_open) {
+  BlockRunner::of_this_os_thread().current().copies.wait(groups_left_open);
+}
+
+}  // namespace laclip::simt
