@@ -35,12 +35,14 @@ Settings from_environment() {
       s.poison = uint8_t(number());
     else if (word == "prove")
       s.prove = true;
+    else if (word == "banks")
+      s.banks = true;
     else if (word == "guard")
       s.guard = true;
     else
       fail(
           "LACLIP_SIMT: {} is unknown; words are forward, reversed, shuffled, seed=N, poison=N, "
-          "prove, guard, separated by commas",
+          "prove, banks, guard, separated by commas",
           word);
   }
   return s;

@@ -15,13 +15,16 @@ struct Settings {
   // Every launch runs in all orders and on two poisons from the same device memory; a bit that
   // differs afterwards is an Error that names the kernel.
   bool prove = false;
+  // Rows of a matrix of ldmatrix that meet in a bank are an Error: the result is right, but a device
+  // takes several turns for it.
+  bool banks = false;
   // Device memory cannot be touched by host code: the fault says so. Set it before the first
   // allocation.
   bool guard = false;
 };
 
 // Those of this process. LACLIP_SIMT=reversed,prove,guard sets them from outside; the words
-// are forward, reversed, shuffled, seed=N, poison=N, prove, guard.
+// are forward, reversed, shuffled, seed=N, poison=N, prove, banks, guard.
 Settings& settings();
 
 }  // namespace laclip::simt

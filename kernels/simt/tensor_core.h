@@ -64,12 +64,17 @@ struct MatrixLoad {
   uint32_t* to;
   const void* row;
   bool transposed;
+  Place place;
 
   static void resolve(void* const* slots) {
     for (int matrix = 0; matrix < 4; ++matrix) {
+      const void* rows[8];
       uint16_t m[8][8];
-      for (int r = 0; r < 8; ++r)
-        std::memcpy(m[r], static_cast<const MatrixLoad*>(slots[8 * matrix + r])->row, 16);
+      for (int r = 0; r < 8; ++r) {
+        rows[r] = static_cast<const MatrixLoad*>(slots[8 * matrix + r])->row;
+        std::memcpy(m[r], rows[r], 16);
+      }
+      check_banks(rows, static_cast<const MatrixLoad*>(slots[0])->place);
       for (int lane = 0; lane < 32; ++lane) {
         const auto& s = *static_cast<const MatrixLoad*>(slots[lane]);
         const int g = lane / 4, t = lane % 4;
@@ -83,7 +88,7 @@ struct MatrixLoad {
 
 inline void load_matrices(uint32_t* to, const void* row, bool transposed, Place place) {
   check_shared(row, 16, place);
-  MatrixLoad slot{to, row, transposed};
+  MatrixLoad slot{to, row, transposed, place};
   warp_collective(0xffffffffu, "ldmatrix", &slot, &MatrixLoad::resolve, place);
 }
 

@@ -45,6 +45,17 @@ void check_shared(const void* address, size_t bytes, Place place) {
   BlockRunner::of_this_os_thread().shared().check_access(address, bytes, place);
 }
 
+void check_banks(const void* const (&rows)[8], Place place) {
+  if (!settings().banks) return;
+  int taken_by[8] = {-1, -1, -1, -1, -1, -1, -1, -1};
+  for (int i = 0; i < 8; ++i) {
+    const auto banks = reinterpret_cast<uintptr_t>(rows[i]) / 16 % 8;  // four of them
+    check(taken_by[banks] < 0, "{}: rows {} and {} of a matrix lie in the same banks",
+          text_of(place), taken_by[banks], i);
+    taken_by[banks] = i;
+  }
+}
+
 void defer_copy(void* to, const void* from, size_t bytes, size_t zeros) {
   BlockRunner& runner = BlockRunner::of_this_os_thread();
   runner.current().copies.defer(to, from, bytes, zeros, runner.shared().poison());

@@ -40,6 +40,9 @@ void* shared_memory(size_t bytes, Place place);
 // Error if the bytes do not lie in the block's shared memory, or not at a multiple of their number.
 void check_shared(const void* address, size_t bytes, Place place);
 
+// Error if two of these rows of 16 bytes lie in the same four of the 32 banks, and the settings ask.
+void check_banks(const void* const (&rows)[8], Place place);
+
 // cp.async: the copy happens when the thread waits for it. Until then `to` holds the poison.
 void defer_copy(void* to, const void* from, size_t bytes, size_t zeros);
 void commit_copies();

@@ -1,5 +1,5 @@
 // While one lives, every kernel on the host is run in all orders of its threads and on two poisons of
-// shared memory (kernels/simt/settings.h). With a GPU nothing happens.
+// shared memory, and may meet no conflict of banks (kernels/simt/settings.h). With a GPU nothing happens.
 #pragma once
 
 #include "kernels/core/device.h"
@@ -12,15 +12,15 @@ namespace laclip::test {
 #ifdef LACLIP_SIMT
 class ProveKernels {
  public:
-  explicit ProveKernels(Device device) : before_(simt::settings().prove) {
-    if (device == Device::cuda) simt::settings().prove = true;
+  explicit ProveKernels(Device device) : before_(simt::settings()) {
+    if (device == Device::cuda) simt::settings().prove = simt::settings().banks = true;
   }
-  ~ProveKernels() { simt::settings().prove = before_; }
+  ~ProveKernels() { simt::settings() = before_; }
   ProveKernels(const ProveKernels&) = delete;
   ProveKernels& operator=(const ProveKernels&) = delete;
 
  private:
-  bool before_;
+  simt::Settings before_;
 };
 #else
 struct ProveKernels {

@@ -263,6 +263,26 @@ TEST(Faults, LaneThatWaitsElsewhere) {
               AllOf(HasSubstr("lane 0 is missing"), HasSubstr("__syncthreads")));
 }
 
+// ---- banks of shared memory
+
+// Rows of a matrix `stride` bytes apart.
+__global__ void load_matrix(int stride) {
+  auto* room = static_cast<std::byte*>(shared_memory(2048, Place::current()));
+  uint32_t fragment[4];
+  load_matrices(fragment, room + int(threadIdx.x) % 8 * stride, false, Place::current());
+}
+
+TEST(Faults, RowsOfAMatrixThatMeetInABank) {
+  EXPECT_EQ(fault_of<load_matrix>({1, 32, 2048}, 128), "");  // slow, not wrong
+  settings().banks = true;
+  EXPECT_EQ(fault_of<load_matrix>({1, 32, 2048}, 144), "");
+  EXPECT_EQ(fault_of<load_matrix>({1, 32, 2048}, 16), "");
+  EXPECT_THAT(fault_of<load_matrix>({1, 32, 2048}, 128),
+              AllOf(HasSubstr("load_matrix"), HasSubstr("rows 0 and 1")));
+  EXPECT_THAT(fault_of<load_matrix>({1, 32, 2048}, 32), HasSubstr("rows 0 and 4"));
+  settings().banks = false;
+}
+
 // ---- asynchronous copies
 
 template <bool Wait>
