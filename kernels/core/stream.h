@@ -59,7 +59,7 @@ class Stream {
 
   // Working memory for the time of one op.
   Scratch& scratch() { return scratch_; }
-  // The same for calls of a library inside an op, which has its own in use.
+  // The same of a matrix product, which may be a part of an op that has its own in use.
   Scratch& workspace() { return workspace_; }
 
   // ---- for CUDA implementations

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
-#include "kernels/cuda/device/logit_gradient.cuh"
 #include "kernels/cuda/device/logit_sum.cuh"
 #include "kernels/cuda/device/logit_tile.cuh"
+#include "kernels/ops/elementwise.h"
 
 namespace laclip::cuda {
 namespace {
@@ -16,12 +16,11 @@ struct Partials {
   LogitSum *rows, *columns;
 };
 
-template <class T>
+template <class Tile>
 struct PartialShared {
-  using Tile = LogitTile<T>;
   typename Tile::Shared tile;
   // Sums between tiles; in registers they would spill.
-  LogitSum of_thread[Tile::kOwnRows][kLogitThreads];
+  LogitSum of_thread[Tile::kOwnRows][Tile::kThreads];
   LogitSum rows[Tile::kWarpColumns][Tile::kRows];
   LogitSum columns[Tile::kWarpRows][Tile::kColumns];
 };
@@ -29,14 +28,13 @@ struct PartialShared {
 // Block (strip of rows, strip of columns), of row_tiles × column_tiles tiles. A thread keeps the
 // sums of its rows over the strip of columns; those of the columns are merged after each tile into
 // the block's own line of the partials. Arithmetic, 2E operations per logit, is the limit.
-template <class T, bool Packed>
-__global__ void __launch_bounds__(kLogitThreads, 2)
+template <class Tile, class T = typename Tile::Element>
+__global__ void __launch_bounds__(Tile::kThreads, 2)
     contrastive_partial_kernel(Partials partials, float* diagonal, LogitOperand<T> image,
                                LogitOperand<T> text, const float* logit_scale, int64_t row_tiles,
                                int64_t column_tiles) {
-  using Tile = LogitTile<T>;
-  auto& room = shared<PartialShared<T>>();
-  const int64_t B = image.lines;
+  auto& room = shared<PartialShared<Tile>>();
+  const int64_t B = image.rows;
   const float scale = expf(*logit_scale);
   const int64_t first_row = blockIdx.x * row_tiles * Tile::kRows;
   const int64_t first_column = blockIdx.y * column_tiles * Tile::kColumns;
@@ -46,8 +44,7 @@ __global__ void __launch_bounds__(kLogitThreads, 2)
 #pragma unroll
     for (int i = 0; i < Tile::kOwnRows; ++i) room.of_thread[i][threadIdx.x] = {};
     for (int64_t column = first_column; column < end_column; column += Tile::kColumns) {
-      Tile s;
-      s.template multiply<Packed>(room.tile, image, row, text, column, image.width);
+      Tile s(room.tile, image, row, text, column);
       const int rows_left = int(min(B - row, int64_t(Tile::kRows)));
       const int columns_left = int(min(B - column, int64_t(Tile::kColumns)));
       const int match = int(row - column);  // of the diagonal: the column less the row
@@ -69,9 +66,9 @@ __global__ void __launch_bounds__(kLogitThreads, 2)
         sum.template add_values<Tile::kOwnRows>([&](int i) { return s(i, j); });
         sum = merge_lanes<Tile::kRowLanes, kWarpSize>(sum);
         if (lane_of_thread() < Tile::kRowLanes)
-          room.columns[Tile::warp_row_index()][Tile::column(j)] = sum;
+          room.columns[Tile::warp_row()][Tile::column(j)] = sum;
       }
-      __syncthreads();  // the columns of all warps are there; multiply begins with a barrier, too
+      __syncthreads();  // the columns of all warps are there; a tile begins with a barrier, too
       const int64_t b = column + threadIdx.x;
       if (threadIdx.x < Tile::kColumns && b < B) {
         LogitSum* to = partials.columns + blockIdx.x * B + b;
@@ -85,9 +82,9 @@ __global__ void __launch_bounds__(kLogitThreads, 2)
     for (int i = 0; i < Tile::kOwnRows; ++i) {
       const LogitSum sum = merge_lanes<1, Tile::kRowLanes>(room.of_thread[i][threadIdx.x]);
       if (lane_of_thread() % Tile::kRowLanes == 0)
-        room.rows[Tile::warp_column_index()][Tile::row(i)] = sum;
+        room.rows[Tile::warp_column()][Tile::row(i)] = sum;
     }
-    __syncthreads();  // the rows of all warps are there; the next are behind multiply's barrier
+    __syncthreads();  // the rows of all warps are there; the next are behind a tile's barrier
     const int64_t a = row + threadIdx.x;
     if (threadIdx.x < Tile::kRows && a < B) {
       LogitSum sum = room.rows[0][threadIdx.x];
@@ -118,9 +115,8 @@ constexpr int64_t kRowStrips = 16, kColumnStrips = 32;
 
 // ---- backward
 
-template <class T>
+template <class Tile>
 struct GradientShared {
-  using Tile = LogitTile<T>;
   typename Tile::Shared tile;
   BlockReduce reduce;
   float lse_image[Tile::kRows], lse_text[Tile::kColumns];
@@ -129,82 +125,75 @@ struct GradientShared {
 // The gradient of the cosines, exp(logit_scale) ds, of a block of rows and columns of the matrix
 // that begins at (begin_row, begin_column). Block (x, y) (+)= its Σ ds s to dscale. Writes an element
 // per logit; arithmetic is the limit.
-template <class T, bool Packed>
-__global__ void __launch_bounds__(kLogitThreads, 2)
-    contrastive_ds_kernel(T* ds, int64_t stride, float* dscale, LogitOperand<T> image,
-                          LogitOperand<T> text, const float* logit_scale, const float* lse_image,
-                          const float* lse_text, int64_t begin_row, int64_t begin_column,
-                          float share) {
-  using Tile = LogitTile<T>;
-  auto& room = shared<GradientShared<T>>();
+template <class Tile, class T = typename Tile::Element>
+__global__ void __launch_bounds__(Tile::kThreads, 2)
+    contrastive_ds_kernel(GemmOutput ds, float* dscale, LogitOperand<T> image, LogitOperand<T> text,
+                          const float* logit_scale, const float* lse_image, const float* lse_text,
+                          int64_t begin_row, int64_t begin_column, float share) {
+  auto& room = shared<GradientShared<Tile>>();
   const int64_t row = int64_t(blockIdx.x) * Tile::kRows;
   const int64_t column = int64_t(blockIdx.y) * Tile::kColumns;
   const float scale = expf(*logit_scale);
-  // Read behind multiply's barrier.
-  for (int r = int(threadIdx.x); r < Tile::kRows; r += kLogitThreads)
-    room.lse_image[r] = row + r < image.lines ? lse_image[row + r] : 0.0f;
-  for (int c = int(threadIdx.x); c < Tile::kColumns; c += kLogitThreads)
-    room.lse_text[c] = column + c < text.lines ? lse_text[column + c] : 0.0f;
-  Tile s;
-  s.template multiply<Packed>(room.tile, image, row, text, column, image.width);
+  // Read behind the barriers of the tile.
+  for (int r = int(threadIdx.x); r < Tile::kRows; r += Tile::kThreads)
+    room.lse_image[r] = row + r < image.rows ? lse_image[row + r] : 0.0f;
+  for (int c = int(threadIdx.x); c < Tile::kColumns; c += Tile::kThreads)
+    room.lse_text[c] = column + c < text.rows ? lse_text[column + c] : 0.0f;
+  Tile s(room.tile, image, row, text, column);
+  const int rows_left = int(min(image.rows - row, int64_t(Tile::kRows)));
+  const int columns_left = int(min(text.rows - column, int64_t(Tile::kColumns)));
+  const int match = int(begin_row + row - begin_column - column);  // the column less the row
   float total = 0;
 #pragma unroll
   for (int i = 0; i < Tile::kOwnRows; ++i) {
-    const int64_t a = row + Tile::row(i);
-    const int64_t match = begin_row + a - begin_column - column;
-    const float by_image = room.lse_image[Tile::row(i)];
-    if (a >= image.lines) continue;
+    const int a = Tile::row(i);
+    const float by_image = room.lse_image[a];
 #pragma unroll
-    for (int j = 0; j < Tile::kOwnColumns; j += Tile::kRun) {
-      if (column + Tile::column(j) >= text.lines) continue;
-      LogitRun<float, Tile::kRun> run;  // may end in the padding of a row
-#pragma unroll
-      for (int k = 0; k < Tile::kRun; ++k) {
-        const int c = Tile::column(j + k);
-        const float logit = scale * s(i, j + k);
-        const float p = logit_exp(logit - by_image) + logit_exp(logit - room.lse_text[c]);
-        const float gradient = share * (c == match ? p - 2.0f : p);
-        if (column + c < text.lines) total += gradient * logit;
-        run.values[k] = scale * gradient;
-      }
-      store_run(ds, a * stride + column + Tile::column(j), run);
+    for (int j = 0; j < Tile::kOwnColumns; ++j) {
+      const int b = Tile::column(j);
+      const float logit = scale * s(i, j);
+      const float p = logit_exp(logit - by_image) + logit_exp(logit - room.lse_text[b]);
+      const float gradient = share * (b == a + match ? p - 2.0f : p);
+      if (a < rows_left && b < columns_left) total += gradient * logit;
+      s(i, j) = scale * gradient;
     }
   }
+  s.put(ds, row, column);
   total = block_sum(room.reduce, total);
   float* to = dscale + blockIdx.y * gridDim.x + blockIdx.x;
   if (threadIdx.x == 0) *to = (begin_row + begin_column > 0 ? *to : 0.0f) + total;
 }
 
 // The matrix in blocks, of which each has enough tiles for a GPU.
-constexpr int64_t kBlock = 2048;
+constexpr int64_t kBlock = 4096;
 
 }  // namespace
 
 void contrastive_forward(Stream& stream, Out loss, Out lse_image, Out lse_text, In image, In text,
                          In logit_scale) {
-  const int64_t B = image[0], E = image[1];
+  const int64_t B = image[0];
   dispatch_float(image.dtype, [&]<class T>(TypeTag<T>) {
-    using Tile = LogitTile<T>;
-    const int64_t row_tiles = ceil_div(ceil_div(B, Tile::kRows), kRowStrips);  // of a strip
-    const int64_t column_tiles = ceil_div(ceil_div(B, Tile::kColumns), kColumnStrips);
-    const int64_t row_strips = ceil_div(B, row_tiles * Tile::kRows);
-    const int64_t column_strips = ceil_div(B, column_tiles * Tile::kColumns);
-    float* diagonal = stream.scratch().reserve<float>(2 * B + 2 * (row_strips + column_strips) * B);
-    float* terms = diagonal + B;
-    Partials partials{reinterpret_cast<LogitSum*>(terms + B), nullptr};
-    partials.columns = partials.rows + column_strips * B;
-    const auto images = rows_of<T>(image, 0, B), texts = rows_of<T>(text, 0, B);
-    dispatch_packed(packs<T>(E, images.data, texts.data), [&](auto packed) {
-      launch<contrastive_partial_kernel<T, decltype(packed)::value>>(
-          stream,
-          {dim3(unsigned(row_strips), unsigned(column_strips)), kLogitThreads,
-           sizeof(PartialShared<T>)},
-          partials, diagonal, images, texts, logit_scale.as<float>(), row_tiles, column_tiles);
+    const LogitOperand<T> images(image, 0, B), texts(text, 0, B);
+    dispatch_tile(images, texts, [&]<class Tile>() {
+      const int64_t row_tiles = ceil_div(ceil_div(B, Tile::kRows), kRowStrips);  // of a strip
+      const int64_t column_tiles = ceil_div(ceil_div(B, Tile::kColumns), kColumnStrips);
+      const int64_t row_strips = ceil_div(B, row_tiles * Tile::kRows);
+      const int64_t column_strips = ceil_div(B, column_tiles * Tile::kColumns);
+      float* diagonal =
+          stream.scratch().reserve<float>(2 * B + 2 * (row_strips + column_strips) * B);
+      float* terms = diagonal + B;
+      Partials partials{reinterpret_cast<LogitSum*>(terms + B), nullptr};
+      partials.columns = partials.rows + column_strips * B;
+      launch<contrastive_partial_kernel<Tile>>(stream,
+                                               {dim3(unsigned(row_strips), unsigned(column_strips)),
+                                                Tile::kThreads, sizeof(PartialShared<Tile>)},
+                                               partials, diagonal, images, texts,
+                                               logit_scale.as<float>(), row_tiles, column_tiles);
+      launch<contrastive_merge_kernel>(stream, grid_of(B * kWarpSize), lse_image.as<float>(),
+                                       lse_text.as<float>(), terms, partials, diagonal, B,
+                                       row_strips, column_strips);
+      logit_total<false>(stream, loss.as<float>(), terms, B, 1.0f / (2.0f * float(B)));
     });
-    launch<contrastive_merge_kernel>(stream, grid_of(B * kWarpSize), lse_image.as<float>(),
-                                     lse_text.as<float>(), terms, partials, diagonal, B, row_strips,
-                                     column_strips);
-    logit_total<false>(stream, loss.as<float>(), terms, B, 1.0f / (2.0f * float(B)));
   });
 }
 
@@ -212,38 +201,35 @@ void contrastive_backward(Stream& stream, Out dimage, Out dtext, Acc dlogit_scal
                           In text, In logit_scale, In lse_image, In lse_text) {
   const int64_t B = image[0], E = image[1];
   const float share = 1.0f / (2.0f * float(B));
+  fill(stream, dimage, 0.0f);  // blocks add to both
+  fill(stream, dtext, 0.0f);
   dispatch_float(image.dtype, [&]<class T>(TypeTag<T>) {
-    using Tile = LogitTile<T>;
-    const int64_t block = std::min(B, kBlock);
-    const int64_t stride = ceil_div(block, kPackSize<T>) * kPackSize<T>;
-    const Grid most{dim3(unsigned(ceil_div(block, Tile::kRows)),
-                         unsigned(ceil_div(block, Tile::kColumns))),
-                    kLogitThreads, sizeof(GradientShared<T>)};
-    const int64_t sums = int64_t(most.blocks.x) * most.blocks.y;
-    const int64_t ds_bytes = block * stride * int64_t(sizeof(T));
-    std::byte* memory = stream.scratch().reserve_bytes(ds_bytes + 4 * sums);
-    T* ds = reinterpret_cast<T*>(memory);
-    float* dscale = reinterpret_cast<float*>(memory + ds_bytes);
-    for (int64_t row = 0; row < B; row += kBlock) {
-      for (int64_t column = 0; column < B; column += kBlock) {
-        const auto images = rows_of<T>(image, row, kBlock);
-        const auto texts = rows_of<T>(text, column, kBlock);
-        // The whole grid in each block, so that every sum has one place; tiles outside add nothing.
-        dispatch_packed(packs<T>(E, images.data, texts.data), [&](auto packed) {
-          launch<contrastive_ds_kernel<T, decltype(packed)::value>>(
-              stream, most, ds, stride, dscale, images, texts, logit_scale.as<float>(),
-              lse_image.as<float>() + row, lse_text.as<float>() + column, row, column, share);
-        });
-        const LogitOperand<T> gradients{ds, images.lines, texts.lines, stride};
-        float* dimages = dimage.as<float>() + row * E;
-        float* dtexts = dtext.as<float>() + column * E;
-        add_logit_gradient<Lines::along_k>(stream, dimages, column > 0 ? dimages : nullptr,
-                                           gradients, texts);
-        add_logit_gradient<Lines::across_k>(stream, dtexts, row > 0 ? dtexts : nullptr, gradients,
-                                            images);
+    dispatch_tile(LogitOperand<T>(image, 0, B), LogitOperand<T>(text, 0, B), [&]<class Tile>() {
+      const int64_t block = std::min(B, kBlock);
+      const Grid grid{dim3(unsigned(ceil_div(block, Tile::kRows)),
+                           unsigned(ceil_div(block, Tile::kColumns))),
+                      Tile::kThreads, sizeof(GradientShared<Tile>)};
+      const int64_t sums = int64_t(grid.blocks.x) * grid.blocks.y;
+      const int64_t ds_bytes = ceil_div(block * block * int64_t(sizeof(T)), 16) * 16;
+      std::byte* memory = stream.scratch().reserve_bytes(ds_bytes + 4 * sums);
+      T* ds = reinterpret_cast<T*>(memory);
+      float* dscale = reinterpret_cast<float*>(memory + ds_bytes);
+      for (int64_t row = 0; row < B; row += kBlock) {
+        for (int64_t column = 0; column < B; column += kBlock) {
+          const LogitOperand<T> images(image, row, kBlock), texts(text, column, kBlock);
+          // The whole grid in each block, so that every sum has one place; tiles outside add nothing.
+          launch<contrastive_ds_kernel<Tile>>(stream, grid, logits_to(ds, images.rows, texts.rows),
+                                              dscale, images, texts, logit_scale.as<float>(),
+                                              lse_image.as<float>() + row,
+                                              lse_text.as<float>() + column, row, column, share);
+          gemm(stream, adding(Layout::plain, images.rows, E, texts.rows, image.dtype),
+               {.c = dimage.as<float>() + row * E, .a = ds, .b = texts.data});
+          gemm(stream, adding(Layout::transposed, texts.rows, E, images.rows, image.dtype),
+               {.c = dtext.as<float>() + column * E, .a = ds, .b = images.data});
+        }
       }
-    }
-    logit_total<true>(stream, dlogit_scale.as<float>(), dscale, sums, 1.0f);
+      logit_total<true>(stream, dlogit_scale.as<float>(), dscale, sums, 1.0f);
+    });
   });
 }
 

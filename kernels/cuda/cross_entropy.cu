@@ -2,21 +2,20 @@
 
 #include <algorithm>
 
-#include "kernels/cuda/device/logit_gradient.cuh"
 #include "kernels/cuda/device/logit_sum.cuh"
 #include "kernels/cuda/device/logit_tile.cuh"
+#include "kernels/ops/elementwise.h"
 
 namespace laclip::cuda {
 namespace {
 
 // ---- forward
 
-template <class T>
+template <class Tile>
 struct PartialShared {
-  using Tile = LogitTile<T>;
   typename Tile::Shared tile;
   // Sums between tiles; in registers they would spill.
-  LogitSum of_thread[Tile::kOwnRows][kLogitThreads];
+  LogitSum of_thread[Tile::kOwnRows][Tile::kThreads];
   LogitSum of_warp[Tile::kWarpColumns][Tile::kRows];
   int32_t target[Tile::kRows];
 };
@@ -24,23 +23,21 @@ struct PartialShared {
 // Block (rows, split): log-sum-exp of a tile's rows over a part of the vocabulary, partial[N
 // splits], and the logit of the target where it lies in that part. Arithmetic, 2C operations per
 // logit, is the limit.
-template <class T, bool Packed>
-__global__ void __launch_bounds__(kLogitThreads, 2)
+template <class Tile, class T = typename Tile::Element>
+__global__ void __launch_bounds__(Tile::kThreads, 2)
     cross_entropy_partial_kernel(LogitSum* partial, float* hit, LogitOperand<T> x,
                                  LogitOperand<T> w, const int32_t* target, int64_t tiles) {
-  using Tile = LogitTile<T>;
-  auto& room = shared<PartialShared<T>>();
+  auto& room = shared<PartialShared<Tile>>();
   const int64_t row = int64_t(blockIdx.x) * Tile::kRows;
-  for (int r = int(threadIdx.x); r < Tile::kRows; r += kLogitThreads)  // multiply has the barrier
-    room.target[r] = row + r < x.lines ? max(target[row + r], -1) : -1;
+  for (int r = int(threadIdx.x); r < Tile::kRows; r += Tile::kThreads)  // a tile has the barrier
+    room.target[r] = row + r < x.rows ? max(target[row + r], -1) : -1;
 #pragma unroll
   for (int i = 0; i < Tile::kOwnRows; ++i) room.of_thread[i][threadIdx.x] = {};
   const int64_t first = int64_t(blockIdx.y) * tiles * Tile::kColumns;
-  const int64_t end = min(first + tiles * Tile::kColumns, w.lines);
+  const int64_t end = min(first + tiles * Tile::kColumns, w.rows);
   for (int64_t column = first; column < end; column += Tile::kColumns) {
-    Tile s;
-    s.template multiply<Packed>(room.tile, x, row, w, column, x.width);
-    const int columns = int(min(w.lines - column, int64_t(Tile::kColumns)));
+    Tile s(room.tile, x, row, w, column);
+    const int columns = int(min(w.rows - column, int64_t(Tile::kColumns)));
 #pragma unroll
     for (int i = 0; i < Tile::kOwnRows; ++i) {
       const int wanted = room.target[Tile::row(i)] - int(column);
@@ -57,10 +54,10 @@ __global__ void __launch_bounds__(kLogitThreads, 2)
   for (int i = 0; i < Tile::kOwnRows; ++i) {
     const LogitSum sum = merge_lanes<1, Tile::kRowLanes>(room.of_thread[i][threadIdx.x]);
     if (lane_of_thread() % Tile::kRowLanes == 0)
-      room.of_warp[Tile::warp_column_index()][Tile::row(i)] = sum;
+      room.of_warp[Tile::warp_column()][Tile::row(i)] = sum;
   }
   __syncthreads();  // the rows of all warps are there
-  for (int r = int(threadIdx.x); r < Tile::kRows && row + r < x.lines; r += kLogitThreads) {
+  for (int r = int(threadIdx.x); r < Tile::kRows && row + r < x.rows; r += Tile::kThreads) {
     LogitSum sum = room.of_warp[0][r];
 #pragma unroll
     for (int warp = 1; warp < Tile::kWarpColumns; ++warp) sum.add(room.of_warp[warp][r]);
@@ -85,9 +82,8 @@ __global__ void cross_entropy_merge_kernel(float* lse, float* terms, const Logit
 
 // ---- backward
 
-template <class T>
+template <class Tile>
 struct GradientShared {
-  using Tile = LogitTile<T>;
   typename Tile::Shared tile;
   int32_t target[Tile::kRows];
   float lse[Tile::kRows];
@@ -95,39 +91,28 @@ struct GradientShared {
 
 // ds of a block of rows and a chunk of the vocabulary, which begins at `begin`. Writes an element
 // per logit; arithmetic is the limit.
-template <class T, bool Packed>
-__global__ void __launch_bounds__(kLogitThreads, 2)
-    cross_entropy_ds_kernel(T* ds, int64_t stride, LogitOperand<T> x, LogitOperand<T> w,
+template <class Tile, class T = typename Tile::Element>
+__global__ void __launch_bounds__(Tile::kThreads, 2)
+    cross_entropy_ds_kernel(GemmOutput ds, LogitOperand<T> x, LogitOperand<T> w,
                             const int32_t* target, const float* lse, float weight, int64_t begin) {
-  using Tile = LogitTile<T>;
-  auto& room = shared<GradientShared<T>>();
+  auto& room = shared<GradientShared<Tile>>();
   const int64_t row = int64_t(blockIdx.x) * Tile::kRows;
   const int64_t column = int64_t(blockIdx.y) * Tile::kColumns;
-  for (int r = int(threadIdx.x); r < Tile::kRows; r += kLogitThreads) {  // as above
-    const bool there = row + r < x.lines;
+  for (int r = int(threadIdx.x); r < Tile::kRows; r += Tile::kThreads) {  // as above
+    const bool there = row + r < x.rows;
     room.target[r] = there ? max(target[row + r], -1) : -1;
     room.lse[r] = there ? lse[row + r] : 0.0f;
   }
-  Tile s;
-  s.template multiply<Packed>(room.tile, x, row, w, column, x.width);
-  const int columns_left = int(min(w.lines - column, int64_t(Tile::kColumns)));
+  Tile s(room.tile, x, row, w, column);
 #pragma unroll
   for (int i = 0; i < Tile::kOwnRows; ++i) {
     const int r = Tile::row(i), wanted = room.target[r] - int(begin + column);
     const float share = room.target[r] >= 0 ? weight : 0.0f, all = room.lse[r];
-    if (row + r >= x.lines) continue;
-    const int64_t line = (row + r) * stride + column;
 #pragma unroll
-    for (int j = 0; j < Tile::kOwnColumns; j += Tile::kRun) {
-      if (Tile::column(j) >= columns_left) continue;
-      LogitRun<float, Tile::kRun> run;  // may end in the padding of a row
-#pragma unroll
-      for (int k = 0; k < Tile::kRun; ++k)
-        run.values[k] =
-            share * (logit_exp(s(i, j + k) - all) - (Tile::column(j + k) == wanted ? 1.0f : 0.0f));
-      store_run(ds, line + Tile::column(j), run);
-    }
+    for (int j = 0; j < Tile::kOwnColumns; ++j)
+      s(i, j) = share * (logit_exp(s(i, j) - all) - (Tile::column(j) == wanted ? 1.0f : 0.0f));
   }
+  s.put(ds, row, column);
 }
 
 __global__ void cross_entropy_check_kernel(const int32_t* target, int64_t N, int64_t V,
@@ -144,27 +129,27 @@ constexpr int64_t kRowBlock = 4096, kChunk = 2048;
 void cross_entropy_forward(Stream& stream, Out loss, Out lse, In x, In w, In target, float weight) {
   const int64_t N = x[0], V = w[0];
   dispatch_float(x.dtype, [&]<class T>(TypeTag<T>) {
-    using Tile = LogitTile<T>;
-    // 528 blocks are two waves of two blocks on 132 multiprocessors.
-    const int64_t row_tiles = std::max(ceil_div(N, Tile::kRows), int64_t(1));
-    const int64_t column_tiles = std::max(ceil_div(V, Tile::kColumns), int64_t(1));
-    const int64_t tiles =
-        ceil_div(column_tiles, std::clamp(528 / row_tiles, int64_t(1), column_tiles));
-    const int64_t splits = ceil_div(column_tiles, tiles);
-    float* terms = stream.scratch().reserve<float>(2 * N * splits + 2 * N);
-    float* hit = terms + N;
-    auto* partial = reinterpret_cast<LogitSum*>(hit + N);
-    const auto all_x = rows_of<T>(x, 0, N), all_w = rows_of<T>(w, 0, V);
-    dispatch_packed(packs<T>(x[1], all_x.data, all_w.data), [&](auto packed) {
-      launch<cross_entropy_partial_kernel<T, decltype(packed)::value>>(
-          stream,
-          {dim3(unsigned(row_tiles), unsigned(splits)), kLogitThreads, sizeof(PartialShared<T>)},
-          partial, hit, all_x, all_w, target.as<int32_t>(), tiles);
+    const LogitOperand<T> all_x(x, 0, N), all_w(w, 0, V);
+    dispatch_tile(all_x, all_w, [&]<class Tile>() {
+      // 528 blocks are two waves of two blocks on 132 multiprocessors.
+      const int64_t row_tiles = std::max(ceil_div(N, Tile::kRows), int64_t(1));
+      const int64_t column_tiles = std::max(ceil_div(V, Tile::kColumns), int64_t(1));
+      const int64_t tiles =
+          ceil_div(column_tiles, std::clamp(528 / row_tiles, int64_t(1), column_tiles));
+      const int64_t splits = ceil_div(column_tiles, tiles);
+      float* terms = stream.scratch().reserve<float>(2 * N * splits + 2 * N);
+      float* hit = terms + N;
+      auto* partial = reinterpret_cast<LogitSum*>(hit + N);
+      launch<cross_entropy_partial_kernel<Tile>>(stream,
+                                                 {dim3(unsigned(row_tiles), unsigned(splits)),
+                                                  Tile::kThreads, sizeof(PartialShared<Tile>)},
+                                                 partial, hit, all_x, all_w, target.as<int32_t>(),
+                                                 tiles);
+      launch<cross_entropy_merge_kernel>(stream, grid_of(N * kWarpSize), lse.as<float>(), terms,
+                                         partial, hit, target.as<int32_t>(), N, V, splits,
+                                         stream.fault());
+      logit_total<false>(stream, loss.as<float>(), terms, N, weight);
     });
-    launch<cross_entropy_merge_kernel>(stream, grid_of(N * kWarpSize), lse.as<float>(), terms,
-                                       partial, hit, target.as<int32_t>(), N, V, splits,
-                                       stream.fault());
-    logit_total<false>(stream, loss.as<float>(), terms, N, weight);
   });
 }
 
@@ -174,40 +159,37 @@ void cross_entropy_backward(Stream& stream, Out dx, Acc dw, In x, In w, In targe
   const int32_t* wanted = target.as<int32_t>();
   launch<cross_entropy_check_kernel>(stream, grid_of(N), wanted, N, V, stream.fault());
   dispatch_float(x.dtype, [&]<class T>(TypeTag<T>) {
-    using Tile = LogitTile<T>;
-    const int64_t stride = ceil_div(std::min(V, kChunk), kPackSize<T>) * kPackSize<T>;
-    const int64_t most_rows = std::min(N, kRowBlock);
-    const int64_t ds_bytes = most_rows * stride * int64_t(sizeof(T));
-    // bf16 dx are summed over the chunks in fp32, elsewhere if there are several.
-    const bool apart = sizeof(T) == 2 && V > kChunk;
-    std::byte* memory = stream.scratch().reserve_bytes(ds_bytes + (apart ? most_rows * C * 4 : 0));
-    T* ds = reinterpret_cast<T*>(memory);
-    for (int64_t row = 0; row < N; row += kRowBlock) {
-      const auto x_rows = rows_of<T>(x, row, kRowBlock);
-      T* to = dx.as<T>() + row * C;
-      float* sum = reinterpret_cast<float*>(apart ? memory + ds_bytes : nullptr);
-      if constexpr (sizeof(T) == 4) sum = to;
-      for (int64_t column = 0; column < V; column += kChunk) {
-        const auto w_rows = rows_of<T>(w, column, kChunk);
-        const Grid grid{dim3(unsigned(ceil_div(x_rows.lines, Tile::kRows)),
-                             unsigned(ceil_div(w_rows.lines, Tile::kColumns))),
-                        kLogitThreads, sizeof(GradientShared<T>)};
-        dispatch_packed(packs<T>(C, x_rows.data, w_rows.data), [&](auto packed) {
-          launch<cross_entropy_ds_kernel<T, decltype(packed)::value>>(stream, grid, ds, stride,
-                                                                      x_rows, w_rows, wanted + row,
-                                                                      lse.as<float>() + row, weight,
-                                                                      column);
-        });
-        const LogitOperand<T> block{ds, x_rows.lines, w_rows.lines, stride};
-        const float* before = column > 0 ? sum : nullptr;
-        if (column + kChunk < V)
-          add_logit_gradient<Lines::along_k>(stream, sum, before, block, w_rows);
-        else
-          add_logit_gradient<Lines::along_k>(stream, to, before, block, w_rows);
-        float* dw_rows = dw.as<float>() + column * C;
-        add_logit_gradient<Lines::across_k>(stream, dw_rows, dw_rows, block, x_rows);
+    dispatch_tile(LogitOperand<T>(x, 0, N), LogitOperand<T>(w, 0, V), [&]<class Tile>() {
+      // dx is summed over the chunks in fp32: in place, or where that is rounded at the end.
+      const int64_t most_rows = std::min(N, kRowBlock);
+      const int64_t ds_bytes =
+          ceil_div(most_rows * std::min(V, kChunk) * int64_t(sizeof(T)), 16) * 16;
+      const int64_t sum_bytes = x.dtype == DType::f32 ? 0 : most_rows * C * 4;
+      std::byte* memory = stream.scratch().reserve_bytes(ds_bytes + sum_bytes);
+      T* ds = reinterpret_cast<T*>(memory);
+      for (int64_t row = 0; row < N; row += kRowBlock) {
+        const LogitOperand<T> x_rows(x, row, kRowBlock);
+        const Tensor to = dx.rows(row, x_rows.rows);
+        Tensor sum = to;
+        if (sum_bytes > 0) sum = Tensor{memory + ds_bytes, to.shape, DType::f32, to.device};
+        fill(stream, sum, 0.0f);
+        for (int64_t column = 0; column < V; column += kChunk) {
+          const LogitOperand<T> w_rows(w, column, kChunk);
+          const Grid grid{dim3(unsigned(ceil_div(x_rows.rows, Tile::kRows)),
+                               unsigned(ceil_div(w_rows.rows, Tile::kColumns))),
+                          Tile::kThreads, sizeof(GradientShared<Tile>)};
+          launch<cross_entropy_ds_kernel<Tile>>(stream, grid,
+                                                logits_to(ds, x_rows.rows, w_rows.rows), x_rows,
+                                                w_rows, wanted + row, lse.as<float>() + row, weight,
+                                                column);
+          gemm(stream, adding(Layout::plain, x_rows.rows, C, w_rows.rows, x.dtype),
+               {.c = sum.data, .a = ds, .b = w_rows.data});
+          gemm(stream, adding(Layout::transposed, w_rows.rows, C, x_rows.rows, x.dtype),
+               {.c = dw.as<float>() + column * C, .a = ds, .b = x_rows.data});
+        }
+        if (sum_bytes > 0) convert(stream, to, sum);
       }
-    }
+    });
   });
 }
 

@@ -18,7 +18,6 @@ namespace laclip::cuda {
 namespace {
 
 constexpr int kMostAlgorithms = 8;
-constexpr size_t kWorkspace = size_t(32) << 20;  // what NVIDIA recommends for Hopper
 
 #ifdef LACLIP_SIMT
 void* open_library() {
@@ -138,15 +137,15 @@ class Prepared {
 
   int algorithms() const { return int(found_.size()); }
 
-  void run(Stream& stream, const GemmOperands& o, int algorithm) {
+  void run(Stream& stream, const GemmOperands& o, int algorithm, void* workspace) {
     const void* vector = o.row_sums ? o.row_sums : o.bias;
     if (vector) set(CUBLASLT_MATMUL_DESC_BIAS_POINTER, vector);
     const bool adds = shape_.accumulate || o.skip;
     const float one = 1, beta = adds ? 1.0f : 0.0f;
-    void* workspace = stream.workspace().reserve_bytes(int64_t(kWorkspace));
     check_status(lib_.matmul(lib_.handle, product_, &one, o.b, a_, o.a, b_, &beta,
                              o.skip ? o.skip : o.c, c_, o.c, c_, &found_[size_t(algorithm)].algo,
-                             workspace, kWorkspace, static_cast<cudaStream_t>(stream.handle())),
+                             workspace, size_t(kCublasltWorkspace),
+                             static_cast<cudaStream_t>(stream.handle())),
                  shape_);
   }
 
@@ -162,7 +161,7 @@ class Prepared {
     const auto prefer = [&](cublasLtMatmulPreferenceAttributes_t attribute, auto value) {
       check_status(lib_.set_preference(preference, attribute, &value, sizeof value), shape_);
     };
-    prefer(CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, kWorkspace);
+    prefer(CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, size_t(kCublasltWorkspace));
     // Parts of K are added in fp32, never in the type of the result.
     prefer(CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK,
            uint32_t(CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE));
@@ -214,13 +213,14 @@ int cublaslt_algorithms(const Gemm& g, const GemmOperands& operands) {
   return product ? product->algorithms() : 0;
 }
 
-void cublaslt_gemm(Stream& stream, const Gemm& g, const GemmOperands& operands, int algorithm) {
+void cublaslt_gemm(Stream& stream, const Gemm& g, const GemmOperands& operands, int algorithm,
+                   void* workspace) {
   const std::lock_guard lock(preparing);
   Prepared* product = prepared(g, operands);
   const int count = product ? product->algorithms() : 0;
   check(algorithm < count, "cuBLASLt: algorithm {} of {} for a product [{} {} {}]", algorithm,
         count, g.m, g.n, g.k);
-  product->run(stream, operands, algorithm);
+  product->run(stream, operands, algorithm, workspace);
 }
 
 }  // namespace laclip::cuda

@@ -14,9 +14,13 @@ namespace laclip::cuda {
 // where there is no library, or no algorithm for these types and alignments.
 int cublaslt_algorithms(const Gemm& shape, const GemmOperands& operands);
 
+// What NVIDIA recommends for Hopper, in bytes.
+inline constexpr int64_t kCublasltWorkspace = int64_t(32) << 20;
+
 // The product by one of them; row_sums are overwritten, whatever `accumulate` says. Error with the
 // status of the library.
-void cublaslt_gemm(Stream& stream, const Gemm& shape, const GemmOperands& operands, int algorithm);
+void cublaslt_gemm(Stream& stream, const Gemm& shape, const GemmOperands& operands, int algorithm,
+                   void* workspace);
 
 int64_t cublaslt_version();  // 0: there is no library
 

@@ -87,14 +87,18 @@ struct Work {  // of one launch
   template <class Tile, Layout kA, Layout kB, Epilogue kEpilogue, bool kRowSums>
   void run_f32() const {
     launch<gemm_f32_kernel<Tile, kA, kB, kEpilogue, kRowSums>>(
-        stream, Grid{blocks<Tile>(), Tile::kThreads, int64_t(sizeof(FmaShared<Tile, kA, kB>))}, out,
-        static_cast<const float*>(operands.a), static_cast<const float*>(operands.b), shape.k,
+        stream,
+        Grid{blocks<Tile>(), Tile::kThreads,
+             int64_t(sizeof(typename FmaProduct<Tile, kA, kB>::Shared))},
+        out, static_cast<const float*>(operands.a), static_cast<const float*>(operands.b), shape.k,
         depth_per_part, aligned);
   }
   template <class Tile, Layout kA, Layout kB, Epilogue kEpilogue, bool kAligned, bool kRowSums>
   void run_bf16() const {
     launch<gemm_bf16_kernel<Tile, kA, kB, kEpilogue, kAligned, kRowSums>>(
-        stream, Grid{blocks<Tile>(), Tile::kThreads, int64_t(sizeof(TensorShared<Tile, kA, kB>))},
+        stream,
+        Grid{blocks<Tile>(), Tile::kThreads,
+             int64_t(sizeof(typename TensorProduct<Tile, kA, kB>::Shared))},
         out, static_cast<const bf16*>(operands.a), static_cast<const bf16*>(operands.b), shape.k,
         depth_per_part);
   }
@@ -211,7 +215,7 @@ void gemm_as(Stream& stream, const Gemm& g, const GemmOperands& operands, GemmPl
   check(g.accumulate && !operands.bias && !beside, "gemm: only accumulated sums are split");
   // A part is c, then the row sums; it begins at a multiple of 16 bytes.
   const int64_t in_c = round_up(g.m * g.n, 4), part = in_c + round_up(g.m, 4);
-  float* parts = stream.scratch().reserve<float>(splits * part);
+  float* parts = stream.workspace().reserve<float>(splits * part);
   Work parted = whole;
   parted.out.c = parts;
   parted.out.row_sums = operands.row_sums ? parts + in_c : nullptr;
@@ -227,8 +231,10 @@ void gemm_by(Stream& stream, const Gemm& g, const GemmOperands& operands, int wa
   if (way == kOwnKernels) return gemm_as(stream, g, operands, plan_gemm(g, operands));
   GemmOperands sum = operands;
   if (operands.kept) sum.c = operands.kept;
-  if (operands.row_sums) sum.row_sums = stream.scratch().reserve<float>(round_up(g.m, 4));
-  cublaslt_gemm(stream, g, sum, way);
+  std::byte* workspace = stream.workspace().reserve_bytes(
+      kCublasltWorkspace + (operands.row_sums ? 4 * round_up(g.m, 4) : 0));
+  if (operands.row_sums) sum.row_sums = reinterpret_cast<float*>(workspace + kCublasltWorkspace);
+  cublaslt_gemm(stream, g, sum, way, workspace);
   if (operands.row_sums) {
     if (!g.accumulate)
       cuda_copy_on_device(stream.handle(), operands.row_sums, sum.row_sums, 4 * g.m);

@@ -35,6 +35,11 @@ struct Gemm {
   auto operator<=>(const Gemm&) const = default;
 };
 
+// c[M N] += a[M K] b[K N] in f32, as gradients are summed up.
+inline Gemm adding(Layout a, int64_t m, int64_t n, int64_t k, DType type) {
+  return {m, n, k, a, Layout::plain, type, DType::f32, true};
+}
+
 struct GemmOperands {
   void* c;
   const void *a, *b;
@@ -43,6 +48,7 @@ struct GemmOperands {
   float* row_sums = nullptr;  // where a is stored transposed and b is not, as in dw = dyᵀ x
 };
 
+// Its working memory is stream.workspace(), so an op can have its own in scratch().
 using GemmFunction = void(Stream&, const Gemm&, const GemmOperands&);
 GemmFunction gemm;
 

@@ -12,9 +12,7 @@ Gemm times_transposed(In x, In w, DType to) {
   return {x[0], w[0], x[1], plain, transposed, x.dtype, to};
 }
 Gemm times(In x, In w, DType to) { return {x[0], w[1], x[1], plain, plain, x.dtype, to}; }
-Gemm add_transposed_times(In a, In b) {
-  return {a[1], b[1], a[0], transposed, plain, a.dtype, DType::f32, true};
-}
+Gemm add_transposed_times(In a, In b) { return adding(transposed, a[1], b[1], a[0], a.dtype); }
 
 }  // namespace
 

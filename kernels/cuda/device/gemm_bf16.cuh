@@ -1,110 +1,12 @@
-// The product of gemm.h in bf16, on the tensor cores.
-//
-// A block walks K in steps of 64. Both operands' parts of a step lie in shared memory as they do in
-// global memory; kStages steps are there or under way by cp.async. ldmatrix, transposing or not,
-// gives the fragments of mma m16n8k16; those of the next 16 k are loaded while this one's are
-// multiplied. Per element of c a block reads 2 K (1/kM + 1/kN) bytes.
+// The product of gemm.h in bf16, on the tensor cores: a block makes a tile of c.
 #pragma once
 
 #include "kernels/cuda/device/gemm_block.cuh"
-#include "kernels/cuda/device/ptx.cuh"
-#include "kernels/cuda/device/reduce.cuh"
-#include "kernels/cuda/device/tile_source.cuh"
-#include "kernels/cuda/gemm.h"
+#include "kernels/cuda/device/tensor_product.cuh"
 
 namespace laclip::cuda {
 
-template <int kTileM, int kTileN, int kWarpTileM, int kWarpTileN, int kStagesOfPipeline,
-          int kBlocksOfProcessor>
-struct TensorTile {
-  static constexpr int kM = kTileM, kN = kTileN, kDepth = 64, kStages = kStagesOfPipeline;
-  static constexpr int kWarpM = kWarpTileM, kWarpN = kWarpTileN, kWarpsN = kN / kWarpN;
-  static constexpr int kThreads = kM / kWarpM * kWarpsN * 32;
-  static constexpr int kBlocks = kBlocksOfProcessor;  // at once, which bounds the registers
-};
-// A warp's 64×64 needs two thirds of the shared memory's bandwidth at the full rate of mma; 64×32
-// would need all of it.
-using TensorTileLarge = TensorTile<128, 128, 64, 64, 3, 2>;  // 128 threads, 96 KiB
-using TensorTileSmall = TensorTile<64, 64, 32, 32, 4, 3>;    // 128 threads, 64 KiB
-using TensorTileSkinny = TensorTile<16, 32, 16, 16, 6, 6>;   // 64 threads, 36 KiB
-
-// One step of an operand in shared memory: kRows along m or n, 64 along k, in lines as in global
-// memory. The chunks of 16 bytes of a line are permuted so that the 8 of ldmatrix, one of each of 8
-// lines, lie in 8 different places of 128 bytes, which are all banks.
-template <int kRows, bool kAlongK, int kThreads>
-struct TensorOperand {
-  static constexpr int kDepth = 64, kChunk = 8;  // elements
-  static constexpr int kLines = kAlongK ? kRows : kDepth, kWidth = kAlongK ? kDepth : kRows;
-  static constexpr int kChunks = kWidth / kChunk;
-  alignas(128) bf16 values[kLines * kWidth];
-
-  __device__ static constexpr int offset(int line, int chunk) {
-    constexpr int kLinesOf128Bytes = kChunks < 8 ? 8 / kChunks : 1;
-    constexpr int kPermuted = kChunks < 8 ? kChunks : 8;
-    return line * kWidth + (chunk ^ (line / kLinesOf128Bytes % kPermuted)) * kChunk;
-  }
-  // What the permutation is for, in every line and chunk.
-  static constexpr bool all_banks() {
-    for (int line = 0; line < kLines; line += 8)
-      for (int chunk = 0; chunk < kChunks; ++chunk) {
-        unsigned places = 0;
-        for (int i = 0; i < 8; ++i) places |= 1u << offset(line + i, chunk) / kChunk % 8;
-        if (places != 0xffu) return false;
-      }
-    return true;
-  }
-
-  using Source = TileSource<bf16, kThreads, kLines, kWidth, kDepth, kAlongK>;
-  static __device__ Source source(const bf16* from, int64_t rows, int64_t depth, int64_t row,
-                                  int64_t k) {
-    const int64_t width = kAlongK ? depth : rows;
-    return {from, kAlongK ? rows : depth, width, width, row, k};
-  }
-  template <bool kAligned>
-  __device__ void fill(Source& from) {
-    static_assert(Source::kLinesAtOnce % 8 == 0);  // the permutation comes again
-    from.template fill<kAligned>(values + offset(Source::own_line(), Source::own_pack()), kWidth);
-  }
-
-  // Where the line of a lane lies of four 8×8 matrices: matrix i holds rows from row + 8 row_half(i), k
-  // from 8 k_half(i).
-  __device__ static int begin(int row, int row_half, int k_half) {
-    const int line = lane_of_thread() % 8;
-    return kAlongK ? offset(row + 8 * row_half + line, k_half)
-                   : offset(8 * k_half + line, row / 8 + row_half);
-  }
-  // Those 16 i rows and 16 j of k further on. Along a line these are two chunks each time, which the
-  // permutation turns into an exclusive or; across lines it comes again.
-  __device__ void load(uint32_t (&fragment)[4], int begin, int i, int j) const {
-    static_assert(all_banks() && two_chunks_are_a_bit());
-    constexpr int kTwo = 2 * kChunk;
-    if constexpr (kAlongK)
-      ldmatrix_x4(fragment, values + (begin ^ kTwo * j) + 16 * i * kWidth);
-    else
-      ldmatrix_x4_transposed(fragment, values + (begin ^ kTwo * i) + 16 * j * kWidth);
-  }
-  // offset() at a chunk c that begins a warp's part of a line, and 2 n further on.
-  static constexpr bool two_chunks_are_a_bit() {
-    constexpr int kPart = kAlongK || kChunks > 8 ? 8 : kChunks < 4 ? kChunks : 4;
-    for (int line = 0; line < kLines; ++line)
-      for (int chunk = 0; chunk < kChunks; ++chunk)
-        for (int n = 0; chunk % kPart < 2 && chunk + 2 * n < chunk / kPart * kPart + kPart; ++n)
-          if (offset(line, chunk + 2 * n) != (offset(line, chunk) ^ 2 * n * kChunk) ||
-              (line + 16 < kLines && offset(line + 16, chunk) != offset(line, chunk) + 16 * kWidth))
-            return false;
-    return true;
-  }
-};
-
-template <class Tile, Layout kA, Layout kB>
-struct TensorShared {
-  using OperandA = TensorOperand<Tile::kM, kA == Layout::plain, Tile::kThreads>;
-  using OperandB = TensorOperand<Tile::kN, kB == Layout::transposed, Tile::kThreads>;
-  struct Stage {
-    OperandA a;
-    OperandB b;
-  } stages[Tile::kStages];
-};
+using TensorTileSkinny = TensorTile<16, 32, 16, 16, 6, 6>;  // 64 threads, 36 KiB
 
 // row_sums are a's product with a vector of ones, made by the blocks of the first column of tiles, of
 // which two warps side by side have the same fragments of a and take every other one. These blocks
@@ -113,92 +15,48 @@ template <class Tile, Layout kA, Layout kB, Epilogue kEpilogue, bool kAligned, b
 __global__ void __launch_bounds__(Tile::kThreads, kAligned ? Tile::kBlocks : 2)
     gemm_bf16_kernel(GemmOutput out, const bf16* a, const bf16* b, int64_t depth,
                      int64_t depth_per_part) {
-  constexpr int kStages = Tile::kStages, kMs = Tile::kWarpM / 16, kNs = Tile::kWarpN / 8;
-  auto& s = shared<TensorShared<Tile, kA, kB>>();
+  using Product = TensorProduct<Tile, kA, kB>;
+  constexpr int kMs = Product::kMs;
+  auto& s = shared<typename Product::Shared>();
   out.select_part();
   const TileOrigin tile = tile_of_block<Tile::kM, Tile::kN>(out.m, out.n);
-  const int warp_n = warp_of_thread() % Tile::kWarpsN;
-  const int row = warp_of_thread() / Tile::kWarpsN * Tile::kWarpM, column = warp_n * Tile::kWarpN;
-  const int matrix = lane_of_thread() / 8;  // of the four of ldmatrix
-  const bool summing = kRowSums && tile.column == 0;
   const int64_t begin = int64_t(blockIdx.y) * depth_per_part;
   const int64_t end = min(depth, begin + depth_per_part);
   const int steps = int((end - begin + Tile::kDepth - 1) / Tile::kDepth);
-
-  using OperandA = typename TensorShared<Tile, kA, kB>::OperandA;
-  using OperandB = typename TensorShared<Tile, kA, kB>::OperandB;
-  const int begin_a = OperandA::begin(row, matrix % 2, matrix / 2);
-  const int begin_b = OperandB::begin(column, matrix / 2, matrix % 2);
-  auto from_a = OperandA::source(a, out.m, depth, tile.row, begin);
-  auto from_b = OperandB::source(b, out.n, depth, tile.column, begin);
-  // A group of copies is committed for every step, empty ones behind the last.
-  const auto fetch = [&](int step, int stage) {
-    if (step < steps) {
-      s.stages[stage].a.template fill<kAligned>(from_a);
-      s.stages[stage].b.template fill<kAligned>(from_b);
+  const auto from_a = Product::OperandA::source(a, out.m, depth, tile.row, begin);
+  const auto from_b = Product::OperandB::source(b, out.n, depth, tile.column, begin);
+  const int64_t row = tile.row + Product::row(), column = tile.column + Product::column();
+  Product product;
+  if constexpr (kRowSums) {
+    if (tile.column == 0) {
+      static_assert(Tile::kWarpsN == 2);
+      constexpr uint32_t kOnes[2] = {0x3f803f80u, 0x3f803f80u};
+      const int warp = Product::warp_column();
+      float row_sum[kMs / 2][4] = {};  // of fragments warp, warp + 2, …
+      product.template add<kAligned>(s, from_a, from_b, steps,
+                                     [&](const typename Product::FragmentsA& left) {
+#pragma unroll
+                                       for (int i = 0; i < kMs; i += 2) {
+                                         uint32_t mine[4];
+#pragma unroll
+                                         for (int e = 0; e < 4; ++e)
+                                           mine[e] = warp == 0 ? left[i][e] : left[i + 1][e];
+                                         mma_bf16(row_sum[i / 2], mine, kOnes);
+                                       }
+                                     });
+      put_fragments<kEpilogue>(out, product.sum, row, column);
+      if (lane_of_thread() % 4 != 0) return;
+#pragma unroll
+      for (int i = 0; i < kMs / 2; ++i)
+#pragma unroll
+        for (int half = 0; half < 2; ++half)
+          out.put_row_sum(row + 16 * (2 * i + warp) + 8 * half + lane_of_thread() / 4,
+                          row_sum[i][2 * half]);
+      return;
     }
-    cp_async_commit();
-  };
-#pragma unroll
-  for (int step = 0; step < kStages - 1; ++step) fetch(step, step);
-
-  float sum[kMs][kNs][4] = {};
-  constexpr uint32_t kOnes[2] = {0x3f803f80u, 0x3f803f80u};
-  float row_sum[(kMs + 1) / 2][4] = {};  // of fragments warp_n, warp_n + 2, …
-  int stage = 0, free_stage = kStages - 1;
-  const auto multiply_step = [&]<bool kSumming>(int step) {
-    cp_async_wait<kStages - 2>();
-    __syncthreads();  // this step is there for all, and all are done with the one before
-    fetch(step + kStages - 1, free_stage);
-    const auto& now = s.stages[stage];
-    free_stage = stage;
-    stage = stage + 1 < kStages ? stage + 1 : 0;
-
-    uint32_t fragment_a[2][kMs][4], fragment_b[2][kNs / 2][4];
-    const auto load = [&](int k) {
-#pragma unroll
-      for (int i = 0; i < kMs; ++i) now.a.load(fragment_a[k % 2][i], begin_a, i, k);
-#pragma unroll
-      for (int j = 0; j < kNs / 2; ++j) now.b.load(fragment_b[k % 2][j], begin_b, j, k);
-    };
-    load(0);
-#pragma unroll
-    for (int k = 0; k < Tile::kDepth / 16; ++k) {
-      if (k + 1 < Tile::kDepth / 16) load(k + 1);
-      const auto& left = fragment_a[k % 2];
-      const auto& right = fragment_b[k % 2];
-#pragma unroll
-      for (int i = 0; i < kMs; ++i)
-#pragma unroll
-        for (int j = 0; j < kNs; ++j)
-          mma_bf16(sum[i][j], left[i], {right[j / 2][j % 2 * 2], right[j / 2][j % 2 * 2 + 1]});
-      if constexpr (kSumming) {
-        static_assert(Tile::kWarpsN == 2);
-#pragma unroll
-        for (int i = 0; i < kMs; i += 2) {
-          uint32_t mine[4];
-#pragma unroll
-          for (int e = 0; e < 4; ++e) mine[e] = warp_n == 0 ? left[i][e] : left[i + 1][e];
-          mma_bf16(row_sum[i / 2], mine, kOnes);
-        }
-      }
-    }
-  };
-  if (kRowSums && summing)
-    for (int step = 0; step < steps; ++step) multiply_step.template operator()<kRowSums>(step);
-  else
-    for (int step = 0; step < steps; ++step) multiply_step.template operator()<false>(step);
-  cp_async_wait<0>();
-
-  put_fragments<kEpilogue>(out, sum, tile.row + row, tile.column + column);
-  if (summing && lane_of_thread() % 4 == 0) {
-#pragma unroll
-    for (int i = 0; i < kMs / 2; ++i)
-#pragma unroll
-      for (int half = 0; half < 2; ++half)
-        out.put_row_sum(tile.row + row + 16 * (2 * i + warp_n) + 8 * half + lane_of_thread() / 4,
-                        row_sum[i][2 * half]);
   }
+  product.template add<kAligned>(s, from_a, from_b, steps, [](const auto&) {});
+  put_fragments<kEpilogue>(out, product.sum, row, column);
 }
 
 }  // namespace laclip::cuda

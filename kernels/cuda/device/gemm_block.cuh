@@ -28,13 +28,13 @@ __device__ TileOrigin tile_of_block(int64_t m, int64_t n) {
 // Where results go: c, or with split K the part of blockIdx.y in scratch memory.
 struct GemmOutput {
   void* c;
-  const void* bias;
-  const void* beside;  // [M N] as c: skip of a sum, u of a slope
-  void* kept;
-  float* row_sums;
+  const void* bias = nullptr;
+  const void* beside = nullptr;  // [M N] as c: skip of a sum, u of a slope
+  void* kept = nullptr;
+  float* row_sums = nullptr;
   int64_t m, n;
-  int64_t part;  // elements from one part of K to the next; 0: c itself
-  bool to_f32, accumulate, quick;
+  int64_t part = 0;  // elements from one part of K to the next; 0: c itself
+  bool to_f32, accumulate = false, quick = false;
   bool wide;  // rows of c, beside and kept begin at multiples of 16 bytes, and n is a multiple of 8
 
   __device__ void select_part() {
@@ -214,6 +214,33 @@ __device__ void put_fragments(const GemmOutput& out, const float (&sum)[kMs][kNs
 #pragma unroll
         for (int e = 0; e < 2; ++e)
           out.put<kEpilogue>(row, group_column + 8 * q + 2 * t + e, v[q][e]);
+    }
+  }
+}
+
+// The same of a thread's sums on the FMA units: those of i are in row row0 + i % 4 + 16 (i / 4), of j in
+// column column0 + j % 4 + 32 (j / 4).
+template <Epilogue kEpilogue, int kColumns>
+__device__ void put_quads(const GemmOutput& out, const float (&sum)[8][kColumns], int64_t row0,
+                          int64_t column0) {
+#pragma unroll
+  for (int j = 0; j < kColumns; j += 4) {
+    const int64_t column = column0 + j / 4 * 32;
+    Pack<float> bias;
+#pragma unroll
+    for (int e = 0; e < 4; ++e) bias[e] = out.bias_of<float>(column + e);
+#pragma unroll
+    for (int i = 0; i < 8; ++i) {
+      const int64_t row = row0 + i / 4 * 16 + i % 4;
+      Pack<float> values;
+#pragma unroll
+      for (int e = 0; e < 4; ++e) values[e] = sum[i][j + e] + bias[e];
+      if (out.wide && out.to_f32) {
+        out.put4<kEpilogue>(row, column, values);
+        continue;
+      }
+#pragma unroll
+      for (int e = 0; e < 4; ++e) out.put<kEpilogue>(row, column + e, values[e]);
     }
   }
 }

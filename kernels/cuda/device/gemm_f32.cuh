@@ -1,165 +1,36 @@
-// The product of gemm.h in fp32, on the FMA units.
-//
-// A block walks K in steps of 16. The next step's elements come from global memory into registers
-// while this one's are multiplied from shared memory, where both operands lie with their rows along
-// k: a thread then reads its 8 rows of a and 4·kQuads columns of b as 16 bytes each. Per element of
-// c it reads 4 K (1/kM + 1/kN) bytes; 2 K FLOP are the limit.
+// The product of gemm.h in fp32, on the FMA units: a block makes a tile of c.
 #pragma once
 
+#include "kernels/cuda/device/fma_product.cuh"
 #include "kernels/cuda/device/gemm_block.cuh"
-#include "kernels/cuda/device/reduce.cuh"
-#include "kernels/cuda/gemm.h"
 
 namespace laclip::cuda {
-
-// A warp makes 32 × 32·kQuads: its lanes are 4 × 8, each has 2 × kQuads squares of 4×4.
-template <int kTileM, int kTileN, int kQuadsPerThread>
-struct FmaTile {
-  static constexpr int kM = kTileM, kN = kTileN, kQuads = kQuadsPerThread, kDepth = 16;
-  static constexpr int kWarpM = 32, kWarpN = 32 * kQuads;
-  static constexpr int kWarpsN = kN / kWarpN, kThreads = kM / kWarpM * kWarpsN * 32;
-};
-using FmaTileLarge = FmaTile<128, 128, 2>;  // 256 threads
-using FmaTileSmall = FmaTile<64, 64, 1>;    // 128 threads
-
-// Elements of one step of an operand: kRows along m or n, kDepth along k.
-template <class Tile, int kRows, bool kAlongK>
-struct FmaOperand {
-  // 4 more than kRows: lines stay at multiples of 16 bytes, and of the lanes that write 8 rows at 4 k
-  // (every fourth) two meet in a bank instead of four.
-  using Lines = float[Tile::kDepth][kRows + 4];
-  static constexpr int kCount = kRows * Tile::kDepth / 4 / Tile::kThreads;
-  Pack<float> quads[kCount];  // 4 elements that follow one another in memory
-
-  struct Place {
-    int row, k;
-  };
-  static __device__ Place place_of(int i) {
-    const int index = int(threadIdx.x) + i * Tile::kThreads;
-    constexpr int kAlong = (kAlongK ? Tile::kDepth : kRows) / 4;
-    const int line = index / kAlong, along = index % kAlong * 4;
-    return kAlongK ? Place{line, along} : Place{along, line};
-  }
-  // Beyond the matrix there are zeros. aligned: 4 elements are read at once.
-  __device__ void load(const float* from, int64_t rows, int64_t depth, int64_t row0, int64_t k0,
-                       bool aligned) {
-#pragma unroll
-    for (int i = 0; i < kCount; ++i) {
-      const Place place = place_of(i);
-      const int64_t row = row0 + place.row, k = k0 + place.k;
-      const float* at = from + (kAlongK ? row * depth + k : k * rows + row);
-      const bool inside = row < rows && k < depth;
-      const int64_t left = inside ? (kAlongK ? depth - k : rows - row) : 0;
-      if (aligned && inside) {
-        quads[i] = load16(at);
-        continue;
-      }
-#pragma unroll
-      for (int e = 0; e < 4; ++e) quads[i][e] = e < left ? at[e] : 0.0f;
-    }
-  }
-  __device__ void store_to(Lines& lines) const {
-#pragma unroll
-    for (int i = 0; i < kCount; ++i) {
-      const Place place = place_of(i);
-      if constexpr (kAlongK) {
-#pragma unroll
-        for (int e = 0; e < 4; ++e) lines[place.k + e][place.row] = quads[i][e];
-      } else {
-        store16(&lines[place.k][place.row], quads[i]);
-      }
-    }
-  }
-};
-
-template <class Tile, Layout kA, Layout kB>
-struct FmaShared {
-  using OperandA = FmaOperand<Tile, Tile::kM, kA == Layout::plain>;
-  using OperandB = FmaOperand<Tile, Tile::kN, kB == Layout::transposed>;
-  struct Step {
-    alignas(16) typename OperandA::Lines a;
-    alignas(16) typename OperandB::Lines b;
-  } steps[2];
-};
 
 // row_sums are taken by the blocks of the first column of tiles, where every lane has all it needs.
 template <class Tile, Layout kA, Layout kB, Epilogue kEpilogue, bool kRowSums>
 __global__ void __launch_bounds__(Tile::kThreads)
     gemm_f32_kernel(GemmOutput out, const float* a, const float* b, int64_t depth,
                     int64_t depth_per_part, bool aligned) {
-  using Shared = FmaShared<Tile, kA, kB>;
-  constexpr int kQuads = Tile::kQuads;
-  auto& s = shared<Shared>();
+  using Product = FmaProduct<Tile, kA, kB>;
   out.select_part();
   const TileOrigin tile = tile_of_block<Tile::kM, Tile::kN>(out.m, out.n);
-  const int lane = lane_of_thread(), warp = warp_of_thread();
-  const int row = warp / Tile::kWarpsN * Tile::kWarpM + lane / 8 * 4;
-  const int column = warp % Tile::kWarpsN * Tile::kWarpN + lane % 8 * 4;
   const int64_t begin = int64_t(blockIdx.y) * depth_per_part;
   const int64_t end = min(depth, begin + depth_per_part);
-
-  typename Shared::OperandA next_a;
-  typename Shared::OperandB next_b;
-  const auto fetch = [&](int64_t k) {
-    next_a.load(a, out.m, depth, tile.row, k, aligned);
-    next_b.load(b, out.n, depth, tile.column, k, aligned);
-  };
-  const auto put = [&](int buffer) {
-    next_a.store_to(s.steps[buffer].a);
-    next_b.store_to(s.steps[buffer].b);
-  };
-  float sum[8][4 * kQuads] = {}, row_sum[8] = {};
-  fetch(begin);
-  put(0);
-  __syncthreads();  // the first step is there
-  int buffer = 0;
-  for (int64_t k0 = begin; k0 < end; k0 += Tile::kDepth, buffer ^= 1) {
-    const bool more = k0 + Tile::kDepth < end;
-    if (more) fetch(k0 + Tile::kDepth);
-    const auto& step = s.steps[buffer];
+  const int64_t row = tile.row + Product::row(), column = tile.column + Product::column();
+  Product product;
+  float row_sum[8] = {};
+  product.add(shared<typename Product::Shared>(), {a, out.m, depth, tile.row, aligned},
+              {b, out.n, depth, tile.column, aligned}, begin, end,
+              [&](const Pack<float>(&left)[2]) {
+                if constexpr (kRowSums) {
 #pragma unroll
-    for (int k = 0; k < Tile::kDepth; ++k) {
-      Pack<float> left[2], right[kQuads];
+                  for (int i = 0; i < 8; ++i) row_sum[i] += left[i / 4][i % 4];
+                }
+              });
+  put_quads<kEpilogue>(out, product.sum, row, column);
+  if (kRowSums && column == 0) {
 #pragma unroll
-      for (int q = 0; q < 2; ++q) left[q] = load16(&step.a[k][row + 16 * q]);
-#pragma unroll
-      for (int q = 0; q < kQuads; ++q) right[q] = load16(&step.b[k][column + 32 * q]);
-#pragma unroll
-      for (int i = 0; i < 8; ++i) {
-        if (kRowSums) row_sum[i] += left[i / 4][i % 4];
-#pragma unroll
-        for (int j = 0; j < 4 * kQuads; ++j)
-          sum[i][j] = fmaf(left[i / 4][i % 4], right[j / 4][j % 4], sum[i][j]);
-      }
-    }
-    if (more) put(buffer ^ 1);
-    __syncthreads();  // the next step is there, this one's buffer is free
-  }
-
-  const int64_t to_row = tile.row + row, to_column = tile.column + column;
-#pragma unroll
-  for (int q = 0; q < kQuads; ++q) {
-    const int64_t column0 = to_column + 32 * q;
-    Pack<float> bias;
-#pragma unroll
-    for (int e = 0; e < 4; ++e) bias[e] = out.bias_of<float>(column0 + e);
-#pragma unroll
-    for (int i = 0; i < 8; ++i) {
-      Pack<float> values;
-#pragma unroll
-      for (int e = 0; e < 4; ++e) values[e] = sum[i][4 * q + e] + bias[e];
-      const int64_t at = to_row + i / 4 * 16 + i % 4;
-      if (out.wide && out.to_f32) {
-        out.put4<kEpilogue>(at, column0, values);
-        continue;
-      }
-#pragma unroll
-      for (int e = 0; e < 4; ++e) out.put<kEpilogue>(at, column0 + e, values[e]);
-    }
-  }
-  if (kRowSums && tile.column == 0 && column == 0) {
-#pragma unroll
-    for (int i = 0; i < 8; ++i) out.put_row_sum(to_row + i / 4 * 16 + i % 4, row_sum[i]);
+    for (int i = 0; i < 8; ++i) out.put_row_sum(row + i / 4 * 16 + i % 4, row_sum[i]);
   }
 }
 
