@@ -35,7 +35,7 @@ __global__ void __launch_bounds__(Tile::kThreads, 2)
                                int64_t column_tiles) {
   auto& room = shared<PartialShared<Tile>>();
   const int64_t B = image.rows;
-  const float scale = expf(*logit_scale);
+  const float factor = expf(*logit_scale) * kLog2e;
   const int64_t first_row = blockIdx.x * row_tiles * Tile::kRows;
   const int64_t first_column = blockIdx.y * column_tiles * Tile::kColumns;
   const int64_t end_row = min(B, first_row + row_tiles * Tile::kRows);
@@ -48,23 +48,25 @@ __global__ void __launch_bounds__(Tile::kThreads, 2)
       const int rows_left = int(min(B - row, int64_t(Tile::kRows)));
       const int columns_left = int(min(B - column, int64_t(Tile::kColumns)));
       const int match = int(row - column);  // of the diagonal: the column less the row
+      s.for_each([&](int, int, float& logit) { logit *= factor; });
+      // Few tiles are at an edge, few on the diagonal.
+      if (rows_left < Tile::kRows || columns_left < Tile::kColumns)
+        s.for_each([&](int a, int b, float& logit) {
+          if (a >= rows_left || b >= columns_left) logit = -INFINITY;
+        });
+      if (-Tile::kRows < match && match < Tile::kColumns)
+        s.for_each([&](int a, int b, float& logit) {
+          if (b == a + match && a < rows_left) diagonal[row + a] = logit;
+        });
 #pragma unroll
       for (int i = 0; i < Tile::kOwnRows; ++i) {
-        const int a = Tile::row(i);
-#pragma unroll
-        for (int j = 0; j < Tile::kOwnColumns; ++j) {
-          const int b = Tile::column(j);
-          s(i, j) = a < rows_left && b < columns_left ? scale * s(i, j) : -INFINITY;
-          if (b == a + match && a < rows_left) diagonal[row + a] = s(i, j);
-        }
         LogitSum& sum = room.of_thread[i][threadIdx.x];
         sum.template add_values<Tile::kOwnColumns>([&](int j) { return s(i, j); });
       }
 #pragma unroll
       for (int j = 0; j < Tile::kOwnColumns; ++j) {
-        LogitSum sum;
-        sum.template add_values<Tile::kOwnRows>([&](int i) { return s(i, j); });
-        sum = merge_lanes<Tile::kRowLanes, kWarpSize>(sum);
+        const LogitSum sum = sum_of_lanes<Tile::kRowLanes, kWarpSize, Tile::kOwnRows>(
+            [&](int i) { return s(i, j); });
         if (lane_of_thread() < Tile::kRowLanes)
           room.columns[Tile::warp_row()][Tile::column(j)] = sum;
       }
@@ -143,23 +145,30 @@ __global__ void __launch_bounds__(Tile::kThreads, 2)
   const int rows_left = int(min(image.rows - row, int64_t(Tile::kRows)));
   const int columns_left = int(min(text.rows - column, int64_t(Tile::kColumns)));
   const int match = int(begin_row + row - begin_column - column);  // the column less the row
+  const bool at_edge = rows_left < Tile::kRows || columns_left < Tile::kColumns;
+  const bool on_diagonal = -Tile::kRows < match && match < Tile::kColumns;
   float total = 0;
-#pragma unroll
-  for (int i = 0; i < Tile::kOwnRows; ++i) {
-    const int a = Tile::row(i);
-    const float by_image = room.lse_image[a];
-#pragma unroll
-    for (int j = 0; j < Tile::kOwnColumns; ++j) {
-      const int b = Tile::column(j);
-      const float logit = scale * s(i, j);
-      const float p = logit_exp(logit - by_image) + logit_exp(logit - room.lse_text[b]);
-      const float gradient = share * (b == a + match ? p - 2.0f : p);
-      if (a < rows_left && b < columns_left) total += gradient * logit;
-      s(i, j) = scale * gradient;
-    }
-  }
+  if (at_edge)
+    s.for_each([&](int a, int b, float& cosine) {  // of no weight, and finite
+      if (a >= rows_left || b >= columns_left) cosine = -FLT_MAX;
+    });
+  if (on_diagonal)
+    s.for_each([&](int a, int b, float& cosine) {
+      if (b == a + match && a < rows_left) total -= 2.0f * cosine;
+    });
+  s.for_each([&](int a, int b, float& cosine) {
+    const float p = logit_exp(fmaf(scale, cosine, -room.lse_image[a])) +
+                    logit_exp(fmaf(scale, cosine, -room.lse_text[b]));
+    total += p * cosine;
+    cosine = p;
+  });
+  if (on_diagonal)
+    s.for_each([&](int a, int b, float& gradient) {
+      if (b == a + match) gradient -= 2.0f;
+    });
+  s.for_each([&](int, int, float& gradient) { gradient *= share * scale; });
   s.put(ds, row, column);
-  total = block_sum(room.reduce, total);
+  total = share * scale * block_sum(room.reduce, total);
   float* to = dscale + blockIdx.y * gridDim.x + blockIdx.x;
   if (threadIdx.x == 0) *to = (begin_row + begin_column > 0 ? *to : 0.0f) + total;
 }

@@ -38,13 +38,18 @@ __global__ void __launch_bounds__(Tile::kThreads, 2)
   for (int64_t column = first; column < end; column += Tile::kColumns) {
     Tile s(room.tile, x, row, w, column);
     const int columns = int(min(w.rows - column, int64_t(Tile::kColumns)));
+    s.for_each([](int, int, float& logit) { logit *= kLog2e; });
+    if (columns < Tile::kColumns)
+      s.for_each([&](int, int c, float& logit) {
+        if (c >= columns) logit = -INFINITY;
+      });
 #pragma unroll
     for (int i = 0; i < Tile::kOwnRows; ++i) {
       const int wanted = room.target[Tile::row(i)] - int(column);
+      if (0 <= wanted && wanted < Tile::kColumns) {  // in few tiles
 #pragma unroll
-      for (int j = 0; j < Tile::kOwnColumns; ++j) {
-        if (Tile::column(j) >= columns) s(i, j) = -INFINITY;
-        if (Tile::column(j) == wanted) hit[row + Tile::row(i)] = s(i, j);
+        for (int j = 0; j < Tile::kOwnColumns; ++j)
+          if (Tile::column(j) == wanted) hit[row + Tile::row(i)] = s(i, j);
       }
       LogitSum& sum = room.of_thread[i][threadIdx.x];
       sum.template add_values<Tile::kOwnColumns>([&](int j) { return s(i, j); });

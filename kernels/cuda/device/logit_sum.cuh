@@ -9,36 +9,63 @@
 
 namespace laclip::cuda {
 
-__device__ inline float logit_exp(float x) {
-  constexpr float kLog2e = 1.44269504088896341f;
-  return exp2_approximately(x * kLog2e);
-}
+inline constexpr float kLog2e = 1.44269504088896341f, kLn2 = 0.693147180559945309f;
 
-// sum = Σ exp(s - max). Empty, it has the lowest finite maximum: no difference of two maxima is
-// then a NaN, and the -∞ of a logit that is not there adds exp(-∞) = 0.
+__device__ inline float logit_exp(float x) { return exp2_approximately(x * kLog2e); }
+
+// sum = Σ 2^(s - max) of logits s in units of ln 2, which save a multiplication in front of each
+// exponential. Empty, it has the lowest finite maximum: no difference of two maxima is then a NaN, and
+// the -∞ of a logit that is not there adds 0.
 struct LogitSum {
   float max = -FLT_MAX, sum = 0;
 
   __device__ void add(const LogitSum& other) {
     const float largest = fmaxf(max, other.max);
-    sum = sum * logit_exp(max - largest) + other.sum * logit_exp(other.max - largest);
+    sum = sum * exp2_approximately(max - largest) +
+          other.sum * exp2_approximately(other.max - largest);
     max = largest;
   }
   // The logits value(0) … value(Count - 1).
   template <int Count, class Value>
   __device__ void add_values(Value&& value) {
-    float largest = max;
-#pragma unroll
-    for (int i = 0; i < Count; ++i) largest = fmaxf(largest, value(i));
-    float total = sum * logit_exp(max - largest);
-#pragma unroll
-    for (int i = 0; i < Count; ++i) total += logit_exp(value(i) - largest);
-    sum = total;
+    const float largest = largest_of<Count>(max, value);
+    sum = sum * exp2_approximately(max - largest) + sum_below<Count>(largest, value);
     max = largest;
   }
-  // log Σ exp s - shift: a loss keeps its digits where the maximum is nearly the shift.
-  __device__ float log_above(float shift) const { return (max - shift) + logf(sum); }
+  // log Σ exp s - shift, the shift in units of ln 2: a loss keeps its digits where the maximum is
+  // nearly the shift.
+  __device__ float log_above(float shift) const { return (max - shift) * kLn2 + logf(sum); }
+
+  template <int Count, class Value>
+  static __device__ float largest_of(float largest, Value&& value) {
+#pragma unroll
+    for (int i = 0; i < Count; ++i) largest = fmaxf(largest, value(i));
+    return largest;
+  }
+  template <int Count, class Value>
+  static __device__ float sum_below(float largest, Value&& value) {
+    float total = 0;
+#pragma unroll
+    for (int i = 0; i < Count; ++i) total += exp2_approximately(value(i) - largest);
+    return total;
+  }
 };
+
+// The sum of the logits value(0) … value(Count - 1) of all lanes that differ in the bits First … End / 2.
+// They share one maximum, so that merging them takes no exponentials.
+template <int First, int End, int Count, class Value>
+__device__ LogitSum sum_of_lanes(Value&& value) {
+  LogitSum all;
+  all.max = LogitSum::largest_of<Count>(all.max, value);
+#pragma unroll
+  for (int bits = First; bits < End; bits *= 2)
+    all.max = fmaxf(all.max, __shfl_xor_sync(kFullWarp, all.max, bits));
+  all.sum = LogitSum::sum_below<Count>(all.max, value);
+#pragma unroll
+  for (int bits = First; bits < End; bits *= 2)
+    all.sum += __shfl_xor_sync(kFullWarp, all.sum, bits);
+  return all;
+}
 
 // Merges over the lanes that differ in the bits First … End / 2. The lowest of them has the result
 // to use: the others' may differ in the last bit, as theirs is added the other way round.

@@ -67,6 +67,15 @@ class LogitTile {
       return product_.sum[i][j];
   }
 
+  // Calls body(row, column, logit) for each of this thread's.
+  template <class Body>
+  __device__ void for_each(Body&& body) {
+#pragma unroll
+    for (int i = 0; i < kOwnRows; ++i)
+#pragma unroll
+      for (int j = 0; j < kOwnColumns; ++j) body(row(i), column(j), (*this)(i, j));
+  }
+
   // Those of a from `row` and b from `column` on. Begins with a barrier behind what the block did
   // before, so `shared` may be what is left of the tile before.
   __device__ LogitTile(Shared& shared, const LogitOperand<T>& a, int64_t row,
