@@ -1,5 +1,7 @@
 #include "apps/command.h"
 
+#include <cmath>
+#include <cstdlib>
 #include <new>
 
 #include "base/check.h"
@@ -22,6 +24,27 @@ CLI::Option* add_device_option(CLI::App& command, std::string& device) {
   return command.add_option("--device", device, "where to run")
       ->check(CLI::IsMember({"auto", "cpu", "cuda"}));
 }
+
+namespace {
+
+CLI::Validator number(const char* name, const char* what, bool (*holds)(double)) {
+  return {[=](const std::string& text) {
+            char* end = nullptr;
+            const double value = std::strtod(text.c_str(), &end);
+            const bool whole = !text.empty() && *end == 0;
+            return whole && std::isfinite(value) && holds(value)
+                       ? std::string()
+                       : fmt::format("'{}' is not {}", text, what);
+          },
+          name};
+}
+
+}  // namespace
+
+const CLI::Validator kPositive =
+    number("POSITIVE", "a number above 0", [](double value) { return value > 0; });
+const CLI::Validator kNotNegative =
+    number("NONNEGATIVE", "a number from 0 on", [](double value) { return value >= 0; });
 
 std::string failure_text(const std::exception& error, const std::string& command) {
   std::string text = error.what();

@@ -26,6 +26,9 @@ CLI::App* add_command(CLI::App& root, const std::string& name, const std::string
 // --device auto|cpu|cuda; parse_device() tells whether it is there.
 CLI::Option* add_device_option(CLI::App& command, std::string& device);
 
+// Values of options: a number above 0; 0 or above. (CLI11's own say instead what the largest double is.)
+extern const CLI::Validator kPositive, kNotNegative;
+
 // What went wrong in `command`, as one line with a cure, also for what libraries throw.
 std::string failure_text(const std::exception& error, const std::string& command);
 

@@ -142,25 +142,23 @@ void add_bench_command(CLI::App& root) {
   command->add_option("--precision", o->precision, "of the training step")
       ->check(CLI::IsMember({"fp32", "bf16"}));
   add_device_option(*command, o->device);
-  command->add_option("-b,--batch-size", o->batch_size, "of the training step")
-      ->check(CLI::PositiveNumber);
-  command->add_option("--text-length", o->text_length, "tokens of a caption")
-      ->check(CLI::PositiveNumber);
+  command->add_option("-b,--batch-size", o->batch_size, "of the training step")->check(kPositive);
+  command->add_option("--text-length", o->text_length, "tokens of a caption")->check(kPositive);
   command
       ->add_option("--llama", o->decode.config,
                    "config.json of decoding; without it a LLaMA of 1.1B")
       ->check(CLI::ExistingFile);
   const auto count = [&](const char* flag, int& value, const char* help) {
-    command->add_option(flag, value, help)->check(CLI::PositiveNumber);
+    command->add_option(flag, value, help)->check(kPositive);
   };
   count("--slots", o->decode.slots, "of decoding: texts at once");
   count("--captions", o->decode.captions, "that decoding rewrites; without it one for each slot");
   count("--prefix-tokens", o->decode.prefix_tokens, "of the examples that all captions share");
   count("--caption-tokens", o->decode.caption_tokens, "of a caption");
   count("--new-tokens", o->decode.new_tokens, "of its rewrite");
-  command->add_option("--repeats", o->repeats, "the median counts")->check(CLI::PositiveNumber);
+  command->add_option("--repeats", o->repeats, "the median counts")->check(kPositive);
   command->add_option("--scale", o->scale, "of the sizes that `ops` takes; 1 = ViT-B-16, batch 256")
-      ->check(CLI::PositiveNumber);
+      ->check(kPositive);
   command->add_flag("--profile", o->profile, "time of each op of the step");
   command->add_option("-o,--output", o->output, "also write the JSON lines to this file");
   command->callback([o] { bench(*o); });

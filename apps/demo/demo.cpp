@@ -142,11 +142,10 @@ void add_demo_command(CLI::App& root) {
                  "the table of docs/experiment.md: three seeds, 0 to 4 rewrites, EDA, "
                  "temperature, share of originals")
       ->excludes(quick);
-  command->add_option("--images", o->images, "training images")->check(CLI::PositiveNumber);
-  command->add_option("--test-images", o->test_images, "held-out images")
-      ->check(CLI::PositiveNumber);
-  command->add_option("--epochs", o->epochs, "of each training")->check(CLI::PositiveNumber);
-  command->add_option("--seeds", o->seeds, "trainings of each kind")->check(CLI::PositiveNumber);
+  command->add_option("--images", o->images, "training images")->check(kPositive);
+  command->add_option("--test-images", o->test_images, "held-out images")->check(kPositive);
+  command->add_option("--epochs", o->epochs, "of each training")->check(kPositive);
+  command->add_option("--seeds", o->seeds, "trainings of each kind")->check(kPositive);
   o->precision = fast_precision();
   command->add_option("--precision", o->precision, "fp32 or bf16")
       ->check(CLI::IsMember({"fp32", "bf16"}));

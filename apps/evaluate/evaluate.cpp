@@ -91,7 +91,7 @@ void add_evaluate_command(CLI::App& root) {
       ->type_name("DIR");
   command->add_option("--pairs", o->sets.pairs, "image-text pairs (JSONL) for retrieval");
   command->add_option("--limit", o->sets.limit, "classify so many images, spread evenly (0 = all)")
-      ->check(CLI::NonNegativeNumber);
+      ->check(kNotNegative);
   command->add_flag("--strict", o->sets.strict, "stop at the first broken image");
   command->add_option("-j,--workers", o->threads, "threads that decode images")
       ->check(CLI::Range(1, 1024));

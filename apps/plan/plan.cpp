@@ -117,10 +117,9 @@ void add_plan_command(CLI::App& root) {
   command->add_option("--model", o->model, "preset or config file");
   command->add_option("--precision", o->precision, "fp32 or bf16")
       ->check(CLI::IsMember({"fp32", "bf16"}));
-  command->add_option("-b,--batch-size", o->batch_size, "pairs of a step")
-      ->check(CLI::PositiveNumber);
+  command->add_option("-b,--batch-size", o->batch_size, "pairs of a step")->check(kPositive);
   command->add_option("--micro-batch", o->micro_batch, "pairs at once; without it the whole batch")
-      ->check(CLI::PositiveNumber);
+      ->check(kPositive);
   command->add_option("--memory", o->memory, "of the device, such as 80G: finds the largest batch");
   command->add_flag("--json", o->json, "one line of JSON instead of the table");
   command->callback([o] { plan(*o); });

@@ -172,7 +172,6 @@ void add_pretrain_command(CLI::App& root) {
   auto option = [&](const char* flag, auto& value, const char* help) {
     return command->add_option(flag, value, help);
   };
-  const auto not_negative = CLI::NonNegativeNumber, positive = CLI::PositiveNumber;
   option("--train-data", o->train_data, "documents: .jsonl ({\"text\": ...} a line) or text lines")
       ->required();
   option("--val-data", o->val_data, "documents for the validation loss");
@@ -182,30 +181,30 @@ void add_pretrain_command(CLI::App& root) {
   option("--precision", o->precision, "fp32, or bf16 with fp32 masters")
       ->check(CLI::IsMember({"fp32", "bf16"}));
   add_device_option(*command, o->device);
-  option("--steps", o->steps, "optimiser steps")->check(positive);
-  option("--batch-tokens", o->batch_tokens, "tokens of a micro-batch")->check(positive);
-  option("--accum-freq", o->accum_freq, "micro-batches of a step")->check(positive);
-  option("--lr", o->lr, "peak learning rate")->check(not_negative);
-  option("--lr-end", o->lr_end, "learning rate at the end")->check(not_negative);
+  option("--steps", o->steps, "optimiser steps")->check(kPositive);
+  option("--batch-tokens", o->batch_tokens, "tokens of a micro-batch")->check(kPositive);
+  option("--accum-freq", o->accum_freq, "micro-batches of a step")->check(kPositive);
+  option("--lr", o->lr, "peak learning rate")->check(kNotNegative);
+  option("--lr-end", o->lr_end, "learning rate at the end")->check(kNotNegative);
   option("--lr-scheduler", o->lr_scheduler, "shape of the schedule")
       ->check(CLI::IsMember({"cosine", "const"}));
-  option("--warmup", o->warmup, "steps of linear warm-up")->check(not_negative);
-  option("--wd", o->wd, "weight decay (of matrices)")->check(not_negative);
+  option("--warmup", o->warmup, "steps of linear warm-up")->check(kNotNegative);
+  option("--wd", o->wd, "weight decay (of matrices)")->check(kNotNegative);
   option("--beta1", o->beta1, "AdamW beta1")->check(CLI::Range(0.0, 1.0));
   option("--beta2", o->beta2, "AdamW beta2")->check(CLI::Range(0.0, 1.0));
-  option("--eps", o->eps, "AdamW epsilon")->check(not_negative);
+  option("--eps", o->eps, "AdamW epsilon")->check(kNotNegative);
   option("--grad-clip-norm", o->grad_clip_norm, "clip the gradient norm (0 = off)")
-      ->check(not_negative);
+      ->check(kNotNegative);
   option("--seed", o->seed, "of initialisation and order");
   option("-j,--workers", o->workers, "threads that tokenize")->check(CLI::Range(1, 1024));
   option("--logs", o->logs, "folder of run folders");
   option("--name", o->name, "name of the run folder");
   option("--resume", o->resume, "'latest' goes on with this run; or a checkpoint folder");
   option("--log-every-n-steps", o->log_every, "steps between two lines of metrics")
-      ->check(positive);
-  option("--save-every-n-steps", o->save_every, "steps between checkpoints")->check(positive);
-  option("--eval-every-n-steps", o->eval_every, "steps between evaluations")->check(positive);
-  option("--keep", o->keep, "checkpoints to keep")->check(positive);
+      ->check(kPositive);
+  option("--save-every-n-steps", o->save_every, "steps between checkpoints")->check(kPositive);
+  option("--eval-every-n-steps", o->eval_every, "steps between evaluations")->check(kPositive);
+  option("--keep", o->keep, "checkpoints to keep")->check(kPositive);
   command->callback([o, command] { PretrainRun(*o, *command).run(); });
 }
 

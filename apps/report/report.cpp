@@ -92,7 +92,7 @@ void add_report_command(CLI::App& root) {
   command->add_option("--csv-separator", o->source.csv_separator, "of --train-data");
   command->add_option("--csv-img-key", o->source.csv_image_key, "column of --train-data");
   command->add_option("--csv-caption-key", o->source.csv_caption_key, "column of --train-data");
-  command->add_option("--samples", o->samples, "captions to show")->check(CLI::PositiveNumber);
+  command->add_option("--samples", o->samples, "captions to show")->check(kPositive);
   command->add_option("--query", o->queries, "texts: show the nearest images of --pairs");
   command->add_option("--queries", o->query_file, "a file of such texts, one a line");
   command->add_option("--pairs", o->pairs, "image-text pairs (JSONL) with the images");
@@ -100,7 +100,7 @@ void add_report_command(CLI::App& root) {
   command->add_option("--classnames", o->classnames, "class names of --images (JSON)");
   command->add_option("--templates", o->templates, "prompt templates of --images (JSON)");
   command->add_option("--limit", o->limit, "classify so many images, spread evenly (0 = all)")
-      ->check(CLI::NonNegativeNumber);
+      ->check(kNotNegative);
   command->add_option("--tokenizer", o->tokenizer, "CLIP vocabulary of the runs");
   command->add_option("--precision", o->precision, "fp32 or bf16")
       ->check(CLI::IsMember({"fp32", "bf16"}));

@@ -279,15 +279,14 @@ void add_rewrite_command(CLI::App& root) {
   command->add_option(
       "--example-sets", o->example_sets,
       "draw so many sets of examples, shared by the captions (0: anew for each caption)");
-  command->add_option("--temperature", o->temperature, "of the sampling")
-      ->check(CLI::NonNegativeNumber);
+  command->add_option("--temperature", o->temperature, "of the sampling")->check(kNotNegative);
   command->add_option("--top-p,--top_p", o->top_p, "nucleus")->check(CLI::Range(1e-6, 1.0));
   command->add_option("--max-new-tokens", o->max_new_tokens, "tokens of a rewrite at most")
-      ->check(CLI::PositiveNumber);
+      ->check(kPositive);
   command->add_option("--max-seq-len,--max_seq_len", o->max_seq_len, "tokens of prompt and rewrite")
-      ->check(CLI::PositiveNumber);
+      ->check(kPositive);
   command->add_option("-b,--batch-size,--max_batch_size", o->slots, "captions at once")
-      ->check(CLI::PositiveNumber);
+      ->check(kPositive);
   command->add_option("--seed", o->seed, "of examples and sampling");
   command->add_option("--shard", o->shard, "part i of n of the captions, as i/n");
   command->add_option("--limit", o->limit, "stop after so many captions (0 = all)");

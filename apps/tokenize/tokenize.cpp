@@ -107,7 +107,7 @@ void add_tokenize_command(CLI::App& root) {
       ->check(CLI::IsMember({"clip", "llama"}));
   command->add_option("--caption-column", o->table.column,
                       "of --train with a table between tabs: a number or a name");
-  command->add_option("--vocab-size", o->vocabulary, "of --train")->check(CLI::PositiveNumber);
+  command->add_option("--vocab-size", o->vocabulary, "of --train")->check(kPositive);
   command->add_option("-o,--output", o->output, "file of --train");
   command->callback([o] { tokenize(*o); });
 }

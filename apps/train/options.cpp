@@ -1,7 +1,6 @@
 #include "apps/train/options.h"
 
 #include <cmath>
-#include <limits>
 
 #include "apps/command.h"
 
@@ -32,8 +31,7 @@ void add_data_options(CLI::App& command, TrainOptions& o) {
   add("--caption-weights", o.caption_weights, "weight of the original, then of each source");
   add("-j,--workers", o.workers, "threads that decode images")->check(CLI::Range(1, 1024));
   command.add_flag("--strict", o.strict, "stop at the first broken sample")->group("Data");
-  add("--max-image-pixels", o.max_image_pixels, "larger images count as broken")
-      ->check(CLI::PositiveNumber);
+  add("--max-image-pixels", o.max_image_pixels, "larger images count as broken")->check(kPositive);
 }
 
 void add_model_options(CLI::App& command, TrainOptions& o) {
@@ -53,27 +51,25 @@ void add_optimizer_options(CLI::App& command, TrainOptions& o) {
   auto add = [&](const char* flag, auto& value, const char* help) {
     return command.add_option(flag, value, help)->group("Optimisation");
   };
-  const auto not_negative = CLI::Range(0.0, std::numeric_limits<double>::max());
-  add("--epochs", o.epochs, "passes over the data")->check(CLI::PositiveNumber);
-  add("--steps", o.steps, "stop after so many steps (0 = by epochs)")->check(not_negative);
-  add("-b,--batch-size", o.batch_size, "image-text pairs of a micro-batch")
-      ->check(CLI::PositiveNumber);
+  add("--epochs", o.epochs, "passes over the data")->check(kPositive);
+  add("--steps", o.steps, "stop after so many steps (0 = by epochs)")->check(kNotNegative);
+  add("-b,--batch-size", o.batch_size, "image-text pairs of a micro-batch")->check(kPositive);
   add("--accum-freq,--update-freq", o.accum_freq,
       "micro-batches of a step; the loss sees all of them as negatives")
-      ->check(CLI::PositiveNumber);
-  add("--lr", o.lr, "peak learning rate")->check(not_negative);
-  add("--lr-start", o.lr_start, "learning rate at the start of the warm-up")->check(not_negative);
-  add("--lr-end,--lr-cooldown-end", o.lr_end, "learning rate at the end")->check(not_negative);
+      ->check(kPositive);
+  add("--lr", o.lr, "peak learning rate")->check(kNotNegative);
+  add("--lr-start", o.lr_start, "learning rate at the start of the warm-up")->check(kNotNegative);
+  add("--lr-end,--lr-cooldown-end", o.lr_end, "learning rate at the end")->check(kNotNegative);
   add("--lr-scheduler", o.lr_scheduler, "shape of the schedule")
       ->check(CLI::IsMember({"cosine", "const"}));
-  add("--warmup", o.warmup, "steps of linear warm-up")->check(not_negative);
+  add("--warmup", o.warmup, "steps of linear warm-up")->check(kNotNegative);
   add("--warmup-epochs", o.warmup_epochs, "warm-up in epochs, instead of --warmup");
-  add("--wd", o.wd, "weight decay (of matrices and embeddings)")->check(not_negative);
+  add("--wd", o.wd, "weight decay (of matrices and embeddings)")->check(kNotNegative);
   add("--beta1", o.beta1, "AdamW beta1")->check(CLI::Range(0.0, 1.0));
   add("--beta2", o.beta2, "AdamW beta2")->check(CLI::Range(0.0, 1.0));
-  add("--eps", o.eps, "AdamW epsilon")->check(not_negative);
+  add("--eps", o.eps, "AdamW epsilon")->check(kNotNegative);
   add("--grad-clip-norm", o.grad_clip_norm, "clip the gradient norm (0 = off)")
-      ->check(not_negative);
+      ->check(kNotNegative);
   add("--scale", o.scale, "RandomResizedCrop: smallest and largest share of the area")
       ->expected(2)
       ->check(CLI::Range(0.0, 1.0));
@@ -90,16 +86,16 @@ void add_run_options(CLI::App& command, TrainOptions& o) {
   add("--name", o.name, "name of the run folder (default: model, learning rate, batch, seed)");
   add("--resume", o.resume, "'latest' goes on with this run; or a checkpoint folder");
   add("--log-every-n-steps,--print-freq", o.log_every, "steps between two lines of metrics")
-      ->check(CLI::PositiveNumber);
+      ->check(kPositive);
   add("--save-every-n-steps", o.save_every, "steps between checkpoints (0 = each epoch)")
-      ->check(CLI::NonNegativeNumber);
-  add("--keep", o.keep, "checkpoints to keep")->check(CLI::PositiveNumber);
+      ->check(kNotNegative);
+  add("--keep", o.keep, "checkpoints to keep")->check(kPositive);
   add("--val-images,--imagenet-val", o.val_images, "class folders for zero-shot evaluation");
   add("--classnames", o.classnames, "class names (JSON) of --val-images");
   add("--templates", o.templates, "prompt templates (JSON) of --val-images");
   add("--val-pairs", o.val_pairs, "image-text pairs (JSONL) for retrieval evaluation");
   add("--eval-every-n-steps", o.eval_every, "steps between evaluations (0 = each epoch)")
-      ->check(CLI::NonNegativeNumber);
+      ->check(kNotNegative);
 }
 
 }  // namespace

@@ -42,18 +42,17 @@ void add_world_command(CLI::App& root) {
   auto o = std::make_shared<WorldOptions>();
   WorldSettings& s = o->settings;
   command->add_option("-o,--output", o->output, "folder of the world");
-  command->add_option("--images", s.images, "training images")->check(CLI::PositiveNumber);
+  command->add_option("--images", s.images, "training images")->check(kPositive);
   command
       ->add_option("--test-images", s.test_images,
                    "held-out images, in equal parts for four zero-shot tasks and retrieval")
-      ->check(CLI::PositiveNumber);
+      ->check(kPositive);
   command->add_option("--seed", s.seed, "of everything");
   command->add_option("--image-size", s.image_size, "side in pixels")->check(CLI::Range(16, 1024));
-  command->add_option("--shard-size", s.shard_size, "images of a shard")
-      ->check(CLI::PositiveNumber);
+  command->add_option("--shard-size", s.shard_size, "images of a shard")->check(kPositive);
   command->add_option("--documents", s.documents, "training documents for a rewriter")
-      ->check(CLI::NonNegativeNumber);
-  command->add_option("--heldout", s.heldout, "held-out documents")->check(CLI::NonNegativeNumber);
+      ->check(kNotNegative);
+  command->add_option("--heldout", s.heldout, "held-out documents")->check(kNotNegative);
   command->add_option("--plain-share", s.plain_share, "of plain names among the words of captions")
       ->check(CLI::Range(0.0, 1.0));
   command->add_option("-j,--workers", o->threads, "threads")->check(CLI::Range(1, 1024));

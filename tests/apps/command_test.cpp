@@ -31,6 +31,24 @@ TEST(FailureText, NamesTheCommandAndACureForWhatLibrariesThrow) {
   EXPECT_NE(json.find("see laclip train --help"), std::string::npos) << json;
 }
 
+TEST(Options, NumbersOutsideTheirRangeAreNamed) {
+  const auto error_of = [](const char* command, const char* option, const char* value) {
+    const test::Outcome done = test::run({command, option, value});
+    EXPECT_EQ(done.code, 2);
+    return done.err.substr(0, done.err.find('\n'));
+  };
+  EXPECT_EQ(error_of("plan", "--batch-size", "-3"),
+            "laclip: --batch-size: '-3' is not a number above 0");
+  EXPECT_EQ(error_of("plan", "--batch-size", "0"),
+            "laclip: --batch-size: '0' is not a number above 0");
+  EXPECT_EQ(error_of("plan", "--batch-size", "x"),
+            "laclip: --batch-size: 'x' is not a number above 0");
+  EXPECT_EQ(error_of("plan", "--batch-size", "nan"),
+            "laclip: --batch-size: 'nan' is not a number above 0");
+  EXPECT_EQ(error_of("world", "--documents", "-1"),
+            "laclip: --documents: '-1' is not a number from 0 on");
+}
+
 // A command that does not look at signals ends by the first one.
 TEST(Program, ASignalEndsACommandWithoutAResumableState) {
   test::Program program({"bench", "ceilings"});
