@@ -27,7 +27,7 @@ struct PartialShared {
 
 // Block (strip of rows, strip of columns), of row_tiles × column_tiles tiles. A thread keeps the
 // sums of its rows over the strip of columns; those of the columns are merged after each tile into
-// the block's own line of the partials. Arithmetic, 2E operations per logit, is the limit.
+// the block's own line of the partials. Logits, diagonal[B] too, are in units of ln 2. Arithmetic, 2E operations per logit, is the limit.
 template <class Tile, class T = typename Tile::Element>
 __global__ void __launch_bounds__(Tile::kThreads, 2)
     contrastive_partial_kernel(Partials partials, float* diagonal, LogitOperand<T> image,
@@ -173,7 +173,7 @@ __global__ void __launch_bounds__(Tile::kThreads, 2)
   if (threadIdx.x == 0) *to = (begin_row + begin_column > 0 ? *to : 0.0f) + total;
 }
 
-// The matrix in blocks, of which each has enough tiles for a GPU.
+// The matrix in blocks, of which each has enough tiles for a GPU; 32 MiB in bf16.
 constexpr int64_t kBlock = 4096;
 
 }  // namespace

@@ -21,8 +21,8 @@ struct PartialShared {
 };
 
 // Block (rows, split): log-sum-exp of a tile's rows over a part of the vocabulary, partial[N
-// splits], and the logit of the target where it lies in that part. Arithmetic, 2C operations per
-// logit, is the limit.
+// splits], and the logit of the target where it lies in that part (hit[N], in units of ln 2 as in
+// LogitSum). Arithmetic, 2C operations per logit, is the limit.
 template <class Tile, class T = typename Tile::Element>
 __global__ void __launch_bounds__(Tile::kThreads, 2)
     cross_entropy_partial_kernel(LogitSum* partial, float* hit, LogitOperand<T> x,

@@ -47,7 +47,8 @@ OpInputs unit_features(int64_t B, int64_t E) {
 
 TEST(Contrastive, ValueAndGradient) {
   // 600 rows take two tiles of rows and two of columns, with remainders; on a GPU 130 do. Its steps
-  // along E are 16, of which 37 and 68 take several, without and with access to 16 bytes.
+  // along E are 16 in fp32, of which 37 and 68 take several, without and with access to 16 bytes; 68 takes
+  // two of 64 in bf16.
   for (auto [B, E] : {std::pair{1, 3}, {7, 5}, {65, 16}, {67, 37}, {130, 68}, {600, 8}}) {
     const Sizes sizes{{'B', B}, {'E', E}};
     check_op(contrastive_forward, sizes, contrastive_reference, std::tuple{}, unit_features(B, E));

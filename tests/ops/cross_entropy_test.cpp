@@ -38,7 +38,7 @@ OpInputs targets(int64_t N, int64_t V) {
 
 TEST(CrossEntropy, ValueAndGradient) {
   // 300 rows take two tiles of rows, 1100 tokens two of columns, with remainders. On a GPU a step
-  // along C is 16 in fp32, 32 in bf16, and 2060 tokens take two chunks of backward.
+  // along C is 16 in fp32, 64 in bf16, and 2060 tokens take two chunks of backward.
   for (auto [N, V, C] : {std::tuple{1, 2, 3},
                          {7, 33, 5},
                          {300, 40, 8},
