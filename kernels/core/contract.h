@@ -39,7 +39,7 @@ struct Contract {
 
   consteval Contract(std::string_view contract);
 
-  // Throws Error "op: gamma is [4] but C = 8 (x is [2 8])" on the first operand that breaks it.
+  // Throws Error "op: gamma is [4] but C = 8 (y is [2 8])" on the first operand that breaks it.
   void check(const Tensor* const* tensors, Device device) const;
 };
 

@@ -6,8 +6,6 @@
 //   namespace cuda { AddForward add_forward; }
 //   inline constexpr Op<AddForward> add_forward{
 //       "add_forward: y[N C] <- a[N C] b[N C]", cpu::add_forward, cuda::add_forward};
-//
-// An op without a CUDA function says so when it is called there.
 #pragma once
 
 #include <concepts>
@@ -34,7 +32,7 @@ class Op<void(Stream&, Args...)> {
   using Function = void(Stream&, Args...);
   static constexpr int kOperands = (int(Operand<Args>) + ... + 0);
 
-  consteval Op(const char* contract, Function* cpu, Function* cuda = nullptr)
+  consteval Op(const char* contract, Function* cpu, Function* cuda)
       : contract_(contract), cpu_(cpu), cuda_(cuda) {
     if (contract_.count != kOperands) throw "the contract and the signature disagree";
     if (!roles_agree(contract_)) throw "an operand stands on the wrong side of <-";
@@ -52,8 +50,6 @@ class Op<void(Stream&, Args...)> {
     contract_.check(operands, stream.device());
     if (stream.dry_run) return;
     Function* function = stream.device() == Device::cpu ? cpu_ : cuda_;
-    check(function != nullptr, "{} has no {} implementation yet; run with --device cpu",
-          contract_.op, name_of(stream.device()));
     stream.begin_op(contract_.text.data());
     if (!stream.profile) {
       function(stream, args...);
@@ -73,7 +69,6 @@ class Op<void(Stream&, Args...)> {
   }
 
   const Contract& contract() const { return contract_; }
-  bool runs_on(Device device) const { return (device == Device::cpu ? cpu_ : cuda_) != nullptr; }
 
  private:
   enum class Side { written, read, attribute };

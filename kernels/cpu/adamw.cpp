@@ -8,8 +8,7 @@ namespace laclip::cpu {
 void adamw(Stream&, InOut w, InOut m, InOut v, Out value, In gradient, In square_norm,
            AdamwOptions o) {
   const int64_t count = w.elements();
-  check(o.max_norm <= 0 || square_norm,
-        "adamw: max_norm {} clips by the gradient norm, but square_norm is missing", o.max_norm);
+  check_clipping(o, square_norm);
   float clip = 1;
   if (o.max_norm > 0)
     clip = std::min(1.0f, o.max_norm / (std::sqrt(*square_norm.as<float>()) + 1e-6f));

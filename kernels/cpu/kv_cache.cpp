@@ -17,8 +17,7 @@ void kv_append(Stream&, InOut keys, InOut values, In qkv, In where) {
   const int64_t N = qkv[0], T = keys[0];
   const auto bytes = size_t(keys[1] * size_of(keys.dtype));
   const auto row = size_t(qkv[1] * size_of(qkv.dtype));
-  check(row > 2 * bytes, "kv_append: rows of {} values hold no queries beside keys of {}", qkv[1],
-        keys[1]);
+  check_cache_rows(keys, qkv);
   const auto* in = static_cast<const std::byte*>(qkv.tensor().data);
   for (int64_t n = 0; n < N; ++n) {
     const int32_t place = where.as<int32_t>()[n];
@@ -60,11 +59,7 @@ void cached_attention_forward(Stream& stream, Out y, In qkv, In keys, In values,
                               In prefix_count, In own_begin, In own_count, int heads,
                               int key_heads) {
   const int64_t N = qkv[0], T = keys[0], D = y[1] / heads, group = heads / key_heads;
-  check(heads % key_heads == 0 && D * heads == y[1] && keys[1] == key_heads * D &&
-            qkv[1] == (heads + 2 * key_heads) * D,
-        "cached_attention_forward: rows of {}, outputs of {} and a cache of {} do not fit {} query "
-        "and {} key heads",
-        qkv[1], y[1], keys[1], heads, key_heads);
+  check_cache_heads(y, qkv, keys, heads, key_heads);
   const Range prefix{prefix_begin.as<int32_t>(), prefix_count.as<int32_t>()};
   const Range own{own_begin.as<int32_t>(), own_count.as<int32_t>()};
   check_range("prefix", prefix, N, T);

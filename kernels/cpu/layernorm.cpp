@@ -7,12 +7,10 @@ namespace laclip::cpu {
 void layernorm_forward(Stream&, Out y, Out mean, Out rstd, In x, In gamma, In beta, float eps) {
   const int64_t N = x[0], C = x[1];
   dispatch_float(x.dtype, [&]<class T>(TypeTag<T>) {
-    const NormRows<const T> in{x.as<T>(), C};
-    const NormRows<T> out{y.as<T>(), C};
 #pragma omp parallel for schedule(static)
     for (int64_t n = 0; n < N; ++n)
-      normalize_row(out[n], mean.as<float>()[n], rstd.as<float>()[n], in[n], gamma.as<T>(),
-                    beta.as<T>(), C, eps);
+      normalize_row(y.as<T>() + n * C, mean.as<float>()[n], rstd.as<float>()[n], x.as<T>() + n * C,
+                    gamma.as<T>(), beta.as<T>(), C, eps);
   });
 }
 

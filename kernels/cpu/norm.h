@@ -11,13 +11,6 @@
 namespace laclip::cpu {
 
 template <class T>
-struct NormRows {
-  T* data;
-  int64_t width;
-  T* operator[](int64_t n) const { return data + n * width; }
-};
-
-template <class T>
 void normalize_row(T* y, float& mean, float& rstd, const T* x, const T* gamma, const T* beta,
                    int64_t C, float eps) {
   float sum = 0;

@@ -22,12 +22,8 @@ void normalize_image(Stream&, Out y, In x, PixelScale scale) {
 
 void patchify(Stream&, Out y, In x, int patch) {
   const int64_t B = x[0], R = x[2], S = x[3], p = patch;
-  check(p > 0 && R % p == 0 && S % p == 0,
-        "patchify: an image of {}×{} cannot be cut into patches of {}", R, S, p);
+  check_patches(y, x, patch);
   const int64_t down = R / p, across = S / p;
-  check(y[0] == B * down * across && y[1] == 3 * p * p,
-        "patchify: y is {} but {} patches of {} values are cut", y.shape.text(), B * down * across,
-        3 * p * p);
   const auto bytes = size_t(p * size_of(x.dtype));
   dispatch_float(x.dtype, [&]<class T>(TypeTag<T>) {
 #pragma omp parallel for schedule(static)
@@ -43,17 +39,9 @@ void patchify(Stream&, Out y, In x, int patch) {
   });
 }
 
-namespace {
-int64_t images_of(const char* op, int64_t n, int64_t m, int64_t t) {
-  check(t > 1 && n % t == 0 && m == n / t * (t - 1),
-        "{}: {} rows with class tokens and {} without do not fit {} places", op, n, m, t);
-  return n / t;
-}
-}  // namespace
-
 void class_token_forward(Stream&, Out y, In x, In cls, In places) {
   const int64_t T = places[0], C = y[1];
-  const int64_t B = images_of("class_token_forward", y[0], x[0], T);
+  const int64_t B = images_of_rows("class_token_forward", y[0], x[0], T);
   dispatch_float(y.dtype, [&]<class V>(TypeTag<V>) {
 #pragma omp parallel for schedule(static)
     for (int64_t n = 0; n < B * T; ++n) {
@@ -68,7 +56,7 @@ void class_token_forward(Stream&, Out y, In x, In cls, In places) {
 
 void class_token_backward(Stream&, Out dx, Acc dcls, Acc dplaces, In dy) {
   const int64_t T = dplaces[0], C = dy[1];
-  const int64_t B = images_of("class_token_backward", dy[0], dx[0], T);
+  const int64_t B = images_of_rows("class_token_backward", dy[0], dx[0], T);
   dispatch_float(dy.dtype, [&]<class V>(TypeTag<V>) {
 #pragma omp parallel for schedule(static)
     for (int64_t t = 0; t < T; ++t) {  // one place a thread at a time: images in order

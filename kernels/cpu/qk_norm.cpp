@@ -5,19 +5,9 @@
 #include "kernels/cpu/norm.h"
 
 namespace laclip::cpu {
-namespace {
-
-void check_rows(const char* op, In x, In mean, In gamma_q) {
-  check(2 * x[1] == 3 * mean[1] * gamma_q[0],
-        "{}: a row of {} values is not [q | k | v] of {} heads of {}", op, x[1], mean[1] / 2,
-        gamma_q[0]);
-}
-
-}  // namespace
-
 void qk_norm_forward(Stream&, Out y, Out mean, Out rstd, In x, In gamma_q, In beta_q, In gamma_k,
                      In beta_k, float eps) {
-  check_rows("qk_norm_forward", x, mean, gamma_q);
+  check_qk_rows("qk_norm_forward", x, mean[1], gamma_q);
   const int64_t N = x[0], Q = x[1], J = mean[1], D = gamma_q[0];
   dispatch_float(x.dtype, [&]<class T>(TypeTag<T>) {
 #pragma omp parallel for schedule(static)
@@ -37,7 +27,7 @@ void qk_norm_forward(Stream&, Out y, Out mean, Out rstd, In x, In gamma_q, In be
 
 void qk_norm_backward(Stream& stream, Out dx, Acc dgamma_q, Acc dbeta_q, Acc dgamma_k, Acc dbeta_k,
                       In dy, In x, In mean, In rstd, In gamma_q, In gamma_k) {
-  check_rows("qk_norm_backward", x, mean, gamma_q);
+  check_qk_rows("qk_norm_backward", x, mean[1], gamma_q);
   const int64_t N = x[0], Q = x[1], J = mean[1], D = gamma_q[0];
   dispatch_float(x.dtype, [&]<class T>(TypeTag<T>) {
     sum_over_blocks(

@@ -7,9 +7,7 @@ namespace {
 void rotate(const char* op, InOut qkv, In table, In positions, RopeOptions o, float direction) {
   const int64_t N = qkv[0], Q = qkv[1], T = table[0], D = table[1], half = D / 2;
   const int64_t rotated = o.heads + o.key_heads;
-  check(Q == (o.heads + 2 * o.key_heads) * D && D % 2 == 0,
-        "{}: a row of {} values is not [q | k | v] of {} + 2·{} heads of {}", op, Q, o.heads,
-        o.key_heads, D);
+  check_rope_rows(op, qkv, table, o);
   const int32_t* place = positions.as<int32_t>();
   for (int64_t n = 0; n < N; ++n)
     check(place[n] >= 0 && place[n] < T, "{}: position {} of row {} is outside 0..{}", op, place[n],

@@ -65,8 +65,7 @@ __global__ void adamw_kernel(float* w, float* m, float* v, bf16* value, const fl
 void adamw(Stream& stream, InOut w, InOut m, InOut v, Out value, In gradient, In square_norm,
            AdamwOptions o) {
   const int64_t count = w.elements();
-  check(o.max_norm <= 0 || square_norm,
-        "adamw: max_norm {} clips by the gradient norm, but square_norm is missing", o.max_norm);
+  check_clipping(o, square_norm);
   // The bias corrections in double: 1 - 0.98^1 has lost half its digits in fp32.
   const auto correction = [&](float beta) {
     return float(1.0 / (1.0 - std::pow(double(beta), double(o.step))));

@@ -206,11 +206,7 @@ void cached_attention_forward(Stream& stream, Out y, In qkv, In keys, In values,
                               In prefix_count, In own_begin, In own_count, int heads,
                               int key_heads) {
   const int64_t N = qkv[0], D = y[1] / heads;
-  check(heads % key_heads == 0 && D * heads == y[1] && keys[1] == key_heads * D &&
-            qkv[1] == (heads + 2 * key_heads) * D,
-        "cached_attention_forward: rows of {}, outputs of {} and a cache of {} do not fit {} query "
-        "and {} key heads",
-        qkv[1], y[1], keys[1], heads, key_heads);
+  check_cache_heads(y, qkv, keys, heads, key_heads);
   check(D <= 256, "cached_attention_forward: heads of {}; at most 256 are possible on a GPU", D);
   if (N == 0) return;
   const CacheRange prefix{prefix_begin.as<int32_t>(), prefix_count.as<int32_t>()};

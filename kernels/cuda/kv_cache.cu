@@ -28,8 +28,7 @@ __global__ void append_kernel(Unit* keys, Unit* values, const Unit* qkv, const i
 
 void kv_append(Stream& stream, InOut keys, InOut values, In qkv, In where) {
   const int64_t N = qkv[0], T = keys[0], width = keys[1], row = qkv[1];
-  check(row > 2 * width, "kv_append: rows of {} values hold no queries beside keys of {}", row,
-        width);
+  check_cache_rows(keys, qkv);
   if (N == 0) return;
   dispatch_float(keys.dtype, [&]<class X>(TypeTag<X>) {
     constexpr int64_t kSize = kPackSize<X>;

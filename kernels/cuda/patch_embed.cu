@@ -159,12 +159,6 @@ __global__ void class_token_sum_kernel(float* dcls, float* dplaces, const float*
   }
 }
 
-int64_t images_of(const char* op, int64_t n, int64_t m, int64_t t) {
-  check(t > 1 && n % t == 0 && m == n / t * (t - 1),
-        "{}: {} rows with class tokens and {} without do not fit {} places", op, n, m, t);
-  return n / t;
-}
-
 }  // namespace
 
 void normalize_image(Stream& stream, Out y, In x, PixelScale scale) {
@@ -187,12 +181,8 @@ void normalize_image(Stream& stream, Out y, In x, PixelScale scale) {
 
 void patchify(Stream& stream, Out y, In x, int patch) {
   const int64_t B = x[0], R = x[2], S = x[3], p = patch;
-  check(p > 0 && R % p == 0 && S % p == 0,
-        "patchify: an image of {}×{} cannot be cut into patches of {}", R, S, p);
+  check_patches(y, x, patch);
   const int64_t down = R / p, across = S / p;
-  check(y[0] == B * down * across && y[1] == 3 * p * p,
-        "patchify: y is {} but {} patches of {} values are cut", y.shape.text(), B * down * across,
-        3 * p * p);
   const PatchGrid g{B * down, int(down), int(across), patch};
   dispatch_float(x.dtype, [&]<class T>(TypeTag<T>) {
     constexpr int kWide = kPackSize<T>;
@@ -208,7 +198,7 @@ void patchify(Stream& stream, Out y, In x, int patch) {
 
 void class_token_forward(Stream& stream, Out y, In x, In cls, In places) {
   const int64_t N = y[0], T = places[0], C = y[1];
-  images_of("class_token_forward", N, x[0], T);
+  images_of_rows("class_token_forward", N, x[0], T);
   dispatch_float(y.dtype, [&]<class V>(TypeTag<V>) {
     constexpr int kWide = kPackSize<V>;
     if (packs<V>(C, y.as<V>(), x.as<V>(), cls.as<V>(), places.as<V>()))
@@ -222,7 +212,7 @@ void class_token_forward(Stream& stream, Out y, In x, In cls, In places) {
 
 void class_token_backward(Stream& stream, Out dx, Acc dcls, Acc dplaces, In dy) {
   const int64_t T = dplaces[0], C = dy[1];
-  const int64_t B = images_of("class_token_backward", dy[0], dx[0], T);
+  const int64_t B = images_of_rows("class_token_backward", dy[0], dx[0], T);
   dispatch_float(dy.dtype, [&]<class V>(TypeTag<V>) {
     constexpr int kWide = kPackSize<V>;
     const auto in_units = [&]<int W>() {

@@ -9,12 +9,6 @@ namespace {
 
 constexpr unsigned kMostForwardBlocks = 8 * 132;  // what 132 multiprocessors hold at once
 
-void check_rows(const char* op, In x, In mean, In gamma_q) {
-  check(2 * x[1] == 3 * mean[1] * gamma_q[0] && mean[1] % 2 == 0,
-        "{}: a row of {} values is not [q | k | v] of {} heads of {}", op, x[1], mean[1] / 2,
-        gamma_q[0]);
-}
-
 // Teams walk over triples of heads: (n, h) has the query head h of row n and the key and value heads
 // H and 2H behind it.
 template <class Team>
@@ -109,7 +103,7 @@ void dispatch_head(int64_t D, bool by_packs, Body&& body) {
 
 void qk_norm_forward(Stream& stream, Out y, Out mean, Out rstd, In x, In gamma_q, In beta_q,
                      In gamma_k, In beta_k, float eps) {
-  check_rows("qk_norm_forward", x, mean, gamma_q);
+  check_qk_rows("qk_norm_forward", x, mean[1], gamma_q);
   const int64_t N = x[0], H = mean[1] / 2, D = gamma_q[0];
   if (N * H == 0) return;
   dispatch_float(x.dtype, [&]<class T>(TypeTag<T>) {
@@ -129,7 +123,7 @@ void qk_norm_forward(Stream& stream, Out y, Out mean, Out rstd, In x, In gamma_q
 
 void qk_norm_backward(Stream& stream, Out dx, Acc dgamma_q, Acc dbeta_q, Acc dgamma_k, Acc dbeta_k,
                       In dy, In x, In mean, In rstd, In gamma_q, In gamma_k) {
-  check_rows("qk_norm_backward", x, mean, gamma_q);
+  check_qk_rows("qk_norm_backward", x, mean[1], gamma_q);
   const int64_t N = x[0], H = mean[1] / 2, D = gamma_q[0];
   if (N * H == 0) return;
   dispatch_float(x.dtype, [&]<class T>(TypeTag<T>) {

@@ -56,9 +56,7 @@ __global__ void rope_kernel(T* qkv, const float* table, const int32_t* positions
 void rotate(const char* op, Stream& stream, InOut qkv, In table, In positions, RopeOptions o,
             float direction) {
   const int64_t N = qkv[0], Q = qkv[1], T = table[0], D = table[1];
-  check(Q == (o.heads + 2 * o.key_heads) * D && D % 2 == 0,
-        "{}: a row of {} values is not [q | k | v] of {} + 2·{} heads of {}", op, Q, o.heads,
-        o.key_heads, D);
+  check_rope_rows(op, qkv, table, o);
   const RopeShape s{N, Q, T, o.heads + o.key_heads, int(D / 2)};
   const int64_t pairs = N * s.rotated * s.half;
   dispatch_float(qkv.dtype, [&]<class X>(TypeTag<X>) {

@@ -21,6 +21,11 @@ struct AdamwOptions {
   int64_t step = 1;
 };
 
+inline void check_clipping(const AdamwOptions& o, In square_norm) {
+  check(o.max_norm <= 0 || square_norm,
+        "adamw: max_norm {} clips by the gradient norm, but square_norm is missing", o.max_norm);
+}
+
 using Adamw = void(Stream&, InOut w, InOut m, InOut v, Out value, In gradient, In square_norm,
                    AdamwOptions);
 namespace cpu {

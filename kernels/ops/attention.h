@@ -22,6 +22,18 @@ struct AttentionOptions {
   bool causal = false;
 };
 
+// D, the values of a head.
+inline int64_t head_size(const char* op, In qkv, int64_t lse_heads, int64_t y_width,
+                         AttentionOptions o) {
+  check(o.heads > 0 && o.key_heads > 0 && o.heads % o.key_heads == 0,
+        "{}: {} query heads cannot share {} key heads", op, o.heads, o.key_heads);
+  const int64_t all = o.heads + 2 * o.key_heads, D = qkv[1] / all;
+  check(D > 0 && D * all == qkv[1] && D * o.heads == y_width && lse_heads == o.heads,
+        "{}: rows of {} values are not [q | k | v] of {} + 2·{} heads for outputs of {}", op,
+        qkv[1], o.heads, o.key_heads, y_width);
+  return D;
+}
+
 using AttentionForward = void(Stream&, Out y, Out lse, In qkv, In offsets, AttentionOptions);
 using AttentionBackward = void(Stream&, Out dqkv, In dy, In qkv, In y, In lse, In offsets,
                                AttentionOptions);

@@ -8,7 +8,8 @@
 //   dx_n    = Σ_v ds[n,v] w_v        dw_v += Σ_n ds[n,v] x_n
 //
 // `weight` is 1 / (targets that count in the whole batch), so that micro-batches add up.
-// The logits are never stored: tiles of them with an online log-sum-exp, made again in backward.
+// The logits are never stored: tiles of them with an online log-sum-exp, made again in backward. With
+// bf16 operands ds is rounded to bf16 before its two products.
 #pragma once
 
 #include "kernels/core/op.h"

@@ -10,12 +10,26 @@
 // own_count counts the token itself, whose key and value kv_append has stored before the call; so
 // several rows of one sequence (prefill) are causal by their own_count. The softmax runs over the
 // union of both ranges: each range gives (max, sum, weighted values), merged by their log-sum-exp.
-// Rows of the same prefix should be neighbours: its keys and values are then read once a group.
+// Rows of the same prefix should be neighbours: its keys and values are then read once a group. On a GPU
+// a head has 256 values at most.
 #pragma once
 
 #include "kernels/core/op.h"
 
 namespace laclip {
+
+inline void check_cache_rows(const InOut& keys, In qkv) {
+  check(qkv[1] > 2 * keys[1], "kv_append: rows of {} values hold no queries beside keys of {}",
+        qkv[1], keys[1]);
+}
+inline void check_cache_heads(const Out& y, In qkv, In keys, int heads, int key_heads) {
+  const int64_t D = y[1] / heads;
+  check(heads % key_heads == 0 && D * heads == y[1] && keys[1] == key_heads * D &&
+            qkv[1] == (heads + 2 * key_heads) * D,
+        "cached_attention_forward: rows of {}, outputs of {} and a cache of {} do not fit {} query "
+        "and {} key heads",
+        qkv[1], y[1], keys[1], heads, key_heads);
+}
 
 using KvAppend = void(Stream&, InOut keys, InOut values, In qkv, In where);
 using CachedAttentionForward = void(Stream&, Out y, In qkv, In keys, In values, In prefix_begin,

@@ -18,6 +18,22 @@ struct PixelScale {
   std::array<float, 3> mean, std;
 };
 
+inline void check_patches(const Out& y, In x, int patch) {
+  const int64_t R = x[2], S = x[3], p = patch;
+  check(p > 0 && R % p == 0 && S % p == 0,
+        "patchify: an image of {}×{} cannot be cut into patches of {}", R, S, p);
+  const int64_t patches = x[0] * (R / p) * (S / p);
+  check(y[0] == patches && y[1] == 3 * p * p,
+        "patchify: y is {} but {} patches of {} values are cut", y.shape.text(), patches,
+        3 * p * p);
+}
+// The images of n rows with class tokens and m without, t rows each.
+inline int64_t images_of_rows(const char* op, int64_t n, int64_t m, int64_t t) {
+  check(t > 1 && n % t == 0 && m == n / t * (t - 1),
+        "{}: {} rows with class tokens and {} without do not fit {} places", op, n, m, t);
+  return n / t;
+}
+
 using NormalizeImage = void(Stream&, Out y, In x, PixelScale);
 using Patchify = void(Stream&, Out y, In x, int patch);
 using ClassTokenForward = void(Stream&, Out y, In x, In cls, In places);

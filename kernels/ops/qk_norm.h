@@ -12,6 +12,11 @@
 
 namespace laclip {
 
+inline void check_qk_rows(const char* op, In x, int64_t J, In gamma_q) {
+  check(2 * x[1] == 3 * J * gamma_q[0] && J % 2 == 0,
+        "{}: a row of {} values is not [q | k | v] of {} heads of {}", op, x[1], J / 2, gamma_q[0]);
+}
+
 using QkNormForward = void(Stream&, Out y, Out mean, Out rstd, In x, In gamma_q, In beta_q,
                            In gamma_k, In beta_k, float eps);
 using QkNormBackward = void(Stream&, Out dx, Acc dgamma_q, Acc dbeta_q, Acc dgamma_k, Acc dbeta_k,

@@ -17,6 +17,13 @@ struct RopeOptions {
   int key_heads = 1;
 };
 
+inline void check_rope_rows(const char* op, const InOut& qkv, In table, RopeOptions o) {
+  const int64_t Q = qkv[1], D = table[1];
+  check(Q == (o.heads + 2 * o.key_heads) * D && D % 2 == 0,
+        "{}: a row of {} values is not [q | k | v] of {} + 2·{} heads of {}", op, Q, o.heads,
+        o.key_heads, D);
+}
+
 using RopeForward = void(Stream&, InOut qkv, In table, In positions, RopeOptions);
 using RopeBackward = void(Stream&, InOut dqkv, In table, In positions, RopeOptions);
 namespace cpu {

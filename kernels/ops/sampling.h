@@ -7,7 +7,7 @@
 //
 // u[n] in [0, 1) comes from the caller (Philox keyed by caption and position), so a row's token does
 // not depend on the other rows. logprob is log softmax(logits)[token], without temperature.
-// A row with a NaN logit is an Error.
+// A row with a NaN logit is an Error. On a GPU a row has 2^20 - 1 logits at most.
 #pragma once
 
 #include "kernels/core/op.h"

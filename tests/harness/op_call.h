@@ -52,13 +52,12 @@ std::vector<Role> roles_of(const Op<void(Stream&, Args...)>&) {
   return roles;
 }
 
-// The devices on which an op is to be tested. LACLIP_TEST_DEVICE=cpu or cuda names one.
-template <class Operator>
-std::vector<Device> devices_of(const Operator& op) {
+// The devices on which ops are to be tested. LACLIP_TEST_DEVICE=cpu or cuda names one.
+inline std::vector<Device> test_devices() {
   const char* only = std::getenv("LACLIP_TEST_DEVICE");
   std::vector<Device> devices;
   for (Device device : {Device::cpu, Device::cuda})
-    if (op.runs_on(device) && (!only || name_of(device) == only)) devices.push_back(device);
+    if (!only || name_of(device) == only) devices.push_back(device);
   return devices;
 }
 
@@ -66,7 +65,7 @@ std::vector<Device> devices_of(const Operator& op) {
 template <class Operator>
 std::vector<std::pair<Device, DType>> variants_of(const Operator& op) {
   std::vector<std::pair<Device, DType>> variants;
-  for (Device device : devices_of(op))
+  for (Device device : test_devices())
     for (DType type : types_of(op.contract())) variants.emplace_back(device, type);
   return variants;
 }
@@ -162,11 +161,13 @@ class OpCall {
 
   // Ops must not rely on what their working memory held before: NaN in every float type.
   void dirty_scratch() {
-    const int64_t bytes = stream_.scratch().bytes();
-    const std::vector<uint8_t> dirt(size_t(bytes), 0xff);
-    if (bytes > 0)
-      copy(stream_, {stream_.scratch().reserve_bytes(bytes), {bytes}, DType::u8, stream_.device()},
-           tensor_of(dirt));
+    for (Scratch* scratch : {&stream_.scratch(), &stream_.workspace()}) {
+      const int64_t bytes = scratch->bytes();
+      const std::vector<uint8_t> dirt(size_t(bytes), 0xff);
+      if (bytes > 0)
+        copy(stream_, {scratch->reserve_bytes(bytes), {bytes}, DType::u8, stream_.device()},
+             tensor_of(dirt));
+    }
   }
 
   // Every operand with one more element in a dimension that another operand or dimension binds.

@@ -19,7 +19,8 @@ using test::error_of;
 
 using Probe = void(Stream&, Out y, In x, In b);
 void probe(Stream&, Out, In, In) {}
-constexpr Op<Probe> probe_op{"probe: y[N 2*C] <- x[N C] b?[N+1]:i32", probe};
+[[noreturn]] void probe_on_cuda(Stream&, Out, In, In) { fail("on cuda"); }
+constexpr Op<Probe> probe_op{"probe: y[N 2*C] <- x[N C] b?[N+1]:i32", probe, probe_on_cuda};
 
 struct Operands {
   Buffer memory{"test", 4096};
@@ -74,12 +75,12 @@ TEST(Contract, LayernormSaysWhichSizeIsWrong) {
             "layernorm_forward: gamma is [4] but C = 8 (y is [2 8])");
 }
 
-TEST(Op, WithoutAnImplementationForTheDeviceSaysSo) {
+TEST(Op, TakesTheImplementationOfTheStreamsDevice) {
   Stream stream(Device::cuda);
   Operands o;
+  EXPECT_EQ(error_of([&] { probe_op(o.stream, o.y, o.x, none); }), "");
   o.y.device = o.x.device = Device::cuda;
-  EXPECT_EQ(error_of([&] { probe_op(stream, o.y, o.x, none); }),
-            "probe has no cuda implementation yet; run with --device cpu");
+  EXPECT_EQ(error_of([&] { probe_op(stream, o.y, o.x, none); }), "on cuda");
 }
 
 TEST(Op, AnOperandOnAnotherDeviceIsNamed) {

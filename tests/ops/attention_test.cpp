@@ -68,19 +68,19 @@ TEST(Attention, ValueAndGradient) {
 }
 
 TEST(Attention, LargeScoresDoNotOverflow) {
-  Guarded qkv({4, 24}, DType::f32), y({4, 8}, DType::f32), lse({4, 1}, DType::f32);
-  Doubles values = random_normal(4 * 24, 3);
-  for (double& v : values) v *= 100;
-  qkv.store(values);
-  const std::vector<int32_t> offsets{0, 4};
-  Stream stream;
-  attention_forward(stream, y.tensor, lse.tensor, qkv.tensor, tensor_of(offsets.data(), {2}),
-                    {.heads = 1, .key_heads = 1});
-  for (double v : y.load()) EXPECT_TRUE(std::isfinite(v));
+  constexpr int64_t N = 70, D = 16;
+  Doubles qkv = random_normal(N * 3 * D, 3);
+  for (int64_t n = 0; n < N; ++n)
+    for (int64_t c = 0; c < 2 * D; ++c) qkv[size_t(n * 3 * D + c)] *= 8;  // of queries and keys
+  const Doubles offsets{0, double(N)};
+  check_op(attention_forward, {{'N', N}, {'Q', 3 * D}, {'C', D}, {'H', 1}, {'B', 1}},
+           attention_reference(offsets, {1, 1, D}, false),
+           std::tuple{AttentionOptions{.heads = 1, .key_heads = 1}},
+           {.given = {{"offsets", offsets}, {"qkv", qkv}}});
 }
 
 TEST(Attention, BrokenOffsetsAreNamed) {
-  for (Device device : devices_of(attention_forward))
+  for (Device device : test_devices())
     for (DType type : {DType::f32, DType::bf16})
       for (const Doubles& broken : {Doubles{0, 3}, {0, 3, 2}, {1, 4}, {0, -70, 4}, {0, 900, 4}}) {
         Guarded qkv({4, 24}, type, device), y({4, 8}, type, device), dqkv({4, 24}, type, device),

@@ -89,21 +89,11 @@ std::map<std::string, Doubles> outputs_on(Device device, int64_t B, int64_t E) {
 
 TEST(Contrastive, ALargeBatchIsTheSameOnEveryDevice) {
   // On a GPU 4100 rows take two blocks of backward each way, and strips of two tiles each way.
-  const auto devices = devices_of(contrastive_forward);
+  const auto devices = test_devices();
   if (devices.size() < 2) GTEST_SKIP() << "one device";
   const auto want = outputs_on(Device::cpu, 4100, 3);
   for (const auto& [name, got] : outputs_on(Device::cuda, 4100, 3))
     EXPECT_LE(relative_error(got, want.at(name)), value_tolerance(DType::f32)) << name;
-}
-
-TEST(Contrastive, ABatchOfOneHasNoLoss) {
-  const float unit = 1, scale = 2;
-  float loss = 9, lse_image = 0, lse_text = 0;
-  Stream stream;
-  auto one = [](const float* x, Shape shape) { return tensor_of(x, shape); };
-  contrastive_forward(stream, one(&loss, {1}), one(&lse_image, {1}), one(&lse_text, {1}),
-                      one(&unit, {1, 1}), one(&unit, {1, 1}), one(&scale, {1}));
-  EXPECT_NEAR(loss, 0, 1e-6);
 }
 
 }  // namespace

@@ -78,7 +78,7 @@ std::map<std::string, Doubles> outputs_on(Device device, int64_t N, int64_t V, i
 
 TEST(CrossEntropy, ManyRowsAreTheSameOnEveryDevice) {
   // On a GPU 4100 rows take two blocks of backward, and in forward two tiles of tokens to a thread.
-  const auto devices = devices_of(cross_entropy_forward);
+  const auto devices = test_devices();
   if (devices.size() < 2) GTEST_SKIP() << "one device";
   const auto want = outputs_on(Device::cpu, 4100, 1100, 4);
   for (const auto& [name, got] : outputs_on(Device::cuda, 4100, 1100, 4))
@@ -86,7 +86,7 @@ TEST(CrossEntropy, ManyRowsAreTheSameOnEveryDevice) {
 }
 
 TEST(CrossEntropy, ATargetOutsideTheVocabularyIsNamed) {
-  for (Device device : devices_of(cross_entropy_forward)) {
+  for (Device device : test_devices()) {
     SCOPED_TRACE(name_of(device));
     Guarded x({2, 3}, DType::f32, device), w({4, 3}, DType::f32, device),
         lse({2}, DType::f32, device), loss({1}, DType::f32, device), dx({2, 3}, DType::f32, device),

@@ -36,14 +36,16 @@ TEST(Elementwise, Clamp) {
 }
 
 TEST(Elementwise, ConvertRoundsToNearestEven) {
-  const std::vector<float> x{1.0f, 1.00390625f, 1.01171875f, -2.7f, 3e38f};
-  std::vector<bf16> y(x.size());
-  Stream stream;
-  convert(stream, tensor_of(y.data(), {5}), tensor_of(x.data(), {5}));
-  // 1 + 2^-8 is halfway between 1 and 1 + 2^-7: to even, 1. 1 + 3·2^-8 goes up to 1 + 2^-6.
-  EXPECT_EQ(float(y[1]), 1.0f);
-  EXPECT_EQ(float(y[2]), 1.015625f);
-  EXPECT_NEAR(float(y[3]), -2.7f, 0.01f);
+  for (Device device : test_devices()) {
+    SCOPED_TRACE(name_of(device));
+    Guarded x({4}, DType::f32, device), y({4}, DType::bf16, device);
+    x.store({1, 1.00390625, 1.01171875, -2.7});
+    Stream stream(device);
+    convert(stream, y.tensor, x.tensor);
+    stream.synchronize();
+    // 1 + 2^-8 is halfway between 1 and 1 + 2^-7: to even, 1. 1 + 3·2^-8 goes up to 1 + 2^-6.
+    EXPECT_EQ(y.load(), (Doubles{1, 1, 1.015625, -2.703125}));
+  }
 }
 
 }  // namespace

@@ -109,7 +109,7 @@ void check_outside(Device device, double id, double position, const char* of_cpu
 }
 
 TEST(Embedding, AnIdOutsideTheVocabularyIsNamed) {
-  for (Device device : devices_of(embedding_backward)) {
+  for (Device device : test_devices()) {
     check_outside(device, 4, 1, "token 4 of row 1 is outside 0..3",
                   "row 1: id 4 is outside the table of 4");
     check_outside(device, -1, 1, "token -1 of row 1 is outside 0..3",

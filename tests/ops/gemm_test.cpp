@@ -77,9 +77,9 @@ class CudaGemm : public testing::Test {
       for (int64_t k = 0; k < g.k; ++k) want_sums[size_t(i)] += left[size_t(i * g.k + k)];
     }
     Stream stream(device);
-    const std::vector<float> used(size_t(1) << 16, NAN);  // scratch memory is not zero
+    const std::vector<float> used(size_t(1) << 16, NAN);  // working memory is not zero
     copy(stream,
-         {stream.scratch().reserve<float>(int64_t(used.size())), {1 << 16}, DType::f32, device},
+         {stream.workspace().reserve<float>(int64_t(used.size())), {1 << 16}, DType::f32, device},
          tensor_of(used));
     const ProveKernels prove(device);
     const cuda::GemmOperands operands{.c = static_cast<std::byte*>(c.tensor.data) +

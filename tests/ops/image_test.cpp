@@ -108,7 +108,7 @@ TEST(ResizeCrops, WhatLeadsOutsideIsNamed) {
       stream.synchronize();
     });
   };
-  for (Device device : devices_of(resize_crops)) {
+  for (Device device : test_devices()) {
     EXPECT_EQ(error_with(good, device), "");
     const auto second = [&](size_t field, double value) {
       Crops bad = good;

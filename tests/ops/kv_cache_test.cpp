@@ -8,16 +8,35 @@ namespace laclip::test {
 namespace {
 
 TEST(KvAppend, PutsKeysAndValuesInTheirPlaces) {
-  check_op(kv_append, {{'N', 2}, {'T', 5}, {'C', 6}, {'Q', 24}},
-           [](auto& t) {
-             for (size_t n = 0; n < 2; ++n)
-               for (size_t c = 0; c < 6; ++c) {
-                 const auto place = size_t(t["where"][n]);
-                 t["keys"][place * 6 + c] = t["qkv"][n * 24 + 12 + c];
-                 t["values"][place * 6 + c] = t["qkv"][n * 24 + 18 + c];
-               }
-           },
-           std::tuple{}, {.given = {{"where", {4, 1}}}});
+  for (size_t C : {6, 16})  // without and with access to 16 bytes
+    check_op(kv_append, {{'N', 2}, {'T', 5}, {'C', int64_t(C)}, {'Q', int64_t(4 * C)}},
+             [C](auto& t) {
+               for (size_t n = 0; n < 2; ++n)
+                 for (size_t c = 0; c < C; ++c) {
+                   const auto place = size_t(t["where"][n]);
+                   t["keys"][place * C + c] = t["qkv"][n * 4 * C + 2 * C + c];
+                   t["values"][place * C + c] = t["qkv"][n * 4 * C + 3 * C + c];
+                 }
+             },
+             std::tuple{}, {.given = {{"where", {4, 1}}}});
+}
+
+TEST(KvAppend, APlaceOutsideThePoolIsAnError) {
+  for (Device device : test_devices())
+    for (double place : {-1, 5}) {
+      SCOPED_TRACE(name_of(device));
+      Stream stream(device);
+      const Guarded keys({5, 8}, DType::f32, device), values({5, 8}, DType::f32, device),
+          qkv({2, 32}, DType::f32, device);
+      Guarded where({2}, DType::i32, device);
+      where.store({0, place});
+      const auto run = [&] {
+        kv_append(stream, keys.tensor, values.tensor, qkv.tensor, where.tensor);
+        stream.synchronize();
+      };
+      EXPECT_THROW(run(), Error);
+      EXPECT_TRUE(keys.guards_intact() && values.guards_intact());
+    }
 }
 
 // The definition over the union of the two ranges.
@@ -107,7 +126,7 @@ void check_rows_alone(Device device, DType type, int64_t D) {
 }
 
 TEST(CachedAttention, ARowDoesNotDependOnTheOthers) {
-  for (Device device : devices_of(cached_attention_forward))
+  for (Device device : test_devices())
     for (DType type : {DType::f32, DType::bf16})
       for (int64_t D : {16, 20, 64}) {
         SCOPED_TRACE(fmt::format("{} {} {}", name_of(device), name_of(type), D));

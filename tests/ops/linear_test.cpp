@@ -39,7 +39,7 @@ TEST(Linear, ForwardWithoutBiasOrSkip) {
 }
 
 TEST(Linear, ForwardInPlaceOfSkip) {
-  for (Device device : devices_of(linear_forward))
+  for (Device device : test_devices())
     for (DType type : {DType::f32, DType::bf16}) {
       Guarded x({9, 24}, type, device), w({16, 24}, type, device), skip({9, 16}, type, device),
           y({9, 16}, type, device);
@@ -56,7 +56,7 @@ TEST(Linear, ForwardInPlaceOfSkip) {
 
 // What is added in the product's type would lose the bits that the caller asked for.
 TEST(Linear, SkipIsOfTheTypeOfY) {
-  for (Device device : devices_of(linear_forward)) {
+  for (Device device : test_devices()) {
     const Guarded x({2, 3}, DType::bf16, device), w({4, 3}, DType::bf16, device),
         skip({2, 4}, DType::bf16, device), y({2, 4}, DType::f32, device);
     Stream stream(device);
@@ -88,7 +88,7 @@ TEST(Linear, Gradients) {
 
 // Rewriting must not depend on which captions share a batch (docs/numerics.md).
 TEST(Linear, ARowDoesNotDependOnTheOthers) {
-  for (Device device : devices_of(linear_forward))
+  for (Device device : test_devices())
     for (DType type : {DType::f32, DType::bf16})
       for (int64_t C : {172, 168}) {  // rows that begin at multiples of 8, of 16 bytes in bf16
         const int64_t N = 70, O = 136;

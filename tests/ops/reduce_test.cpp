@@ -14,7 +14,7 @@ TEST(Reduce, SumOfSquares) {
 }
 
 TEST(Reduce, NanIsSeen) {
-  for (Device device : devices_of(sum_of_squares)) {
+  for (Device device : test_devices()) {
     SCOPED_TRACE(name_of(device));
     Stream stream(device);
     Guarded x({100001}, DType::f32, device);

@@ -43,7 +43,7 @@ TEST(Rope, BackwardTurnsBack) {
 }
 
 TEST(Rope, APositionOutsideTheTableIsAnError) {
-  for (Device device : devices_of(rope_forward))
+  for (Device device : test_devices())
     for (double position : {-1, 3}) {
       SCOPED_TRACE(name_of(device));
       Stream stream(device);

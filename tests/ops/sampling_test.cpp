@@ -70,7 +70,7 @@ TEST(Sampling, Roles) {
 }
 
 TEST(Sampling, AgreesWithSortingEverything) {
-  for (Device device : devices_of(sample)) {
+  for (Device device : test_devices()) {
     SCOPED_TRACE(name_of(device));
     Random random(4, RandomUse::test);
     int different = 0;
@@ -97,7 +97,7 @@ TEST(Sampling, OrdersTiesById) {
     float step;  // of one logit to the next
     int period;  // equal logits come back after so many
   };
-  for (Device device : devices_of(sample))
+  for (Device device : test_devices())
     for (const auto& [V, step, period] :
          {Case{1500, 0, 1}, {1500, 0.25f, 2}, {4500, 1e-6f, 3}, {4501, -1e-6f, 4501}}) {
       SCOPED_TRACE(fmt::format("{} {} {}", name_of(device), V, step));
@@ -114,7 +114,7 @@ TEST(Sampling, OrdersTiesById) {
 }
 
 TEST(Sampling, TemperatureZeroTakesTheFirstLargest) {
-  for (Device device : devices_of(sample)) {
+  for (Device device : test_devices()) {
     SCOPED_TRACE(name_of(device));
     const auto result = sample_one(device, {1, 3, 3, 2}, 0.99f, {.temperature = 0});
     EXPECT_EQ(result.token, 1);
@@ -127,7 +127,7 @@ TEST(Sampling, TemperatureZeroTakesTheFirstLargest) {
 TEST(Sampling, FrequenciesFollowTheDistribution) {
   constexpr size_t V = 4;
   const std::vector<float> logits{0, 1, 2, 3};
-  for (Device device : devices_of(sample)) {
+  for (Device device : test_devices()) {
     SCOPED_TRACE(name_of(device));
     const size_t N = device == Device::cpu ? 20000 : 2000;
     Stream stream(device);
@@ -159,7 +159,7 @@ TEST(Sampling, FrequenciesFollowTheDistribution) {
 
 TEST(Sampling, MinusInfinityIsNeverTakenAndNanIsAnError) {
   const float infinity = std::numeric_limits<float>::infinity();
-  for (Device device : devices_of(sample)) {
+  for (Device device : test_devices()) {
     SCOPED_TRACE(name_of(device));
     for (float u : {0.0f, 0.5f, 0.999999f})
       EXPECT_EQ(sample_one(device, {-infinity, 0, -infinity}, u, {1.0f, 1.0f}).token, 1);

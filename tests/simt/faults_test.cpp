@@ -139,6 +139,24 @@ TEST(Faults, WriteBehindSharedMemory) {
                 AllOf(HasSubstr("write_behind_shared_memory"), HasSubstr("outside its 64 bytes")));
 }
 
+__global__ void load_matrix_behind() {
+  const auto* room = static_cast<std::byte*>(shared_memory(512, Place::current()));
+  uint32_t fragment[4];
+  load_matrices(fragment, room + 16 * (threadIdx.x + 1), false, Place::current());
+}
+__global__ void load_matrix_between() {
+  const auto* room = static_cast<std::byte*>(shared_memory(512, Place::current()));
+  uint32_t fragment[4];
+  load_matrices(fragment, room + 8 * threadIdx.x, false, Place::current());
+}
+
+TEST(Faults, MatricesOutsideSharedMemoryOrAtOtherMultiples) {
+  EXPECT_THAT(fault_of<load_matrix_behind>({1, 32, 512}),
+              AllOf(HasSubstr("test.cpp:"), HasSubstr("byte 512 of 512")));
+  EXPECT_THAT(fault_of<load_matrix_between>({1, 32, 512}),
+              AllOf(HasSubstr("test.cpp:"), HasSubstr("not a multiple of 16")));
+}
+
 // ---- stacks and device memory
 
 __global__ void write_behind_an_array(int reach, int* out) {

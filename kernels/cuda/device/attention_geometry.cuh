@@ -10,8 +10,6 @@
 
 namespace laclip::cuda {
 
-inline constexpr float kLog2e = 1.44269504088896341f, kLn2 = 0.69314718055994531f;
-
 struct AttentionGeometry {
   const int32_t* offsets;
   int64_t rows;  // N
@@ -30,12 +28,7 @@ struct AttentionGeometry {
 
 inline AttentionGeometry attention_geometry(const char* op, In qkv, In offsets, int64_t lse_heads,
                                             int64_t y_width, AttentionOptions o) {
-  check(o.heads > 0 && o.key_heads > 0 && o.heads % o.key_heads == 0,
-        "{}: {} query heads cannot share {} key heads", op, o.heads, o.key_heads);
-  const int64_t all = o.heads + 2 * o.key_heads, D = qkv[1] / all;
-  check(D > 0 && D * all == qkv[1] && D * o.heads == y_width && lse_heads == o.heads,
-        "{}: rows of {} values are not [q | k | v] of {} + 2·{} heads for outputs of {}", op,
-        qkv[1], o.heads, o.key_heads, y_width);
+  const int64_t D = head_size(op, qkv, lse_heads, y_width, o);
   const int64_t sequences = offsets[0] - 1;
   check(sequences > 0 || (sequences == 0 && qkv[0] == 0), "{}: {} rows, but offsets of {} entries",
         op, qkv[0], offsets[0]);

@@ -9,8 +9,6 @@
 
 namespace laclip::cuda {
 
-inline constexpr float kLog2e = 1.44269504088896341f, kLn2 = 0.693147180559945309f;
-
 __device__ inline float logit_exp(float x) { return exp2_approximately(x * kLog2e); }
 
 // sum = Σ 2^(s - max) of logits s in units of ln 2, which save a multiplication in front of each

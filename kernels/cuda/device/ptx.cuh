@@ -1,5 +1,5 @@
 // The instructions that CUDA C++ has no word for: tensor cores, matrix loads, asynchronous copies.
-// All PTX of kernels is here, with its twins for the host; kernels/simt/tensor_core.h says how the
+// All PTX is here, with its twins for the host, but for the conversion in core/dtype.h; kernels/simt/tensor_core.h says how the
 // fragments of a matrix lie in the registers of a warp.
 #pragma once
 
@@ -9,6 +9,8 @@
 #include "kernels/cuda/device/cuda.cuh"
 
 namespace laclip::cuda {
+
+inline constexpr float kLog2e = 1.44269504088896341f, kLn2 = 0.69314718055994531f;
 
 #ifdef __CUDACC__
 

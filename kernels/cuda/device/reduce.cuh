@@ -28,26 +28,14 @@ struct BlockReduce {
 };
 
 // blockDim.x is a multiple of 32. Ends with a barrier, so the room can be used again at once.
-template <class WarpReduce, class Combine>
-__device__ float block_reduce(BlockReduce& room, float value, float neutral, WarpReduce&& of_warp,
-                              Combine&& combine) {
-  value = of_warp(value);
-  if (lane_of_thread() == 0) room.of_warp[warp_of_thread()] = value;
-  __syncthreads();  // all warps' results are there
-  float result = neutral;
-  for (int w = 0; w < int(blockDim.x) / kWarpSize; ++w) result = combine(result, room.of_warp[w]);
-  __syncthreads();  // all have read them
-  return result;
-}
 __device__ inline float block_sum(BlockReduce& room, float value) {
-  return block_reduce(
-      room, value, 0.0f, [](float v) { return warp_sum(v); },
-      [](float a, float b) { return a + b; });
-}
-__device__ inline float block_max(BlockReduce& room, float value) {
-  return block_reduce(
-      room, value, -INFINITY, [](float v) { return warp_max(v); },
-      [](float a, float b) { return fmaxf(a, b); });
+  value = warp_sum(value);
+  if (lane_of_thread() == 0) room.of_warp[warp_of_thread()] = value;
+  __syncthreads();  // all warps' sums are there
+  float sum = 0;
+  for (int w = 0; w < int(blockDim.x) / kWarpSize; ++w) sum += room.of_warp[w];
+  __syncthreads();  // all have read them
+  return sum;
 }
 
 }  // namespace laclip::cuda
