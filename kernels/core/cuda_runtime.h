@@ -35,10 +35,9 @@ void cuda_order(void* first, void* then);
 void cuda_read(void* to, const void* from, int64_t bytes);
 void cuda_write(void* to, const void* from, int64_t bytes);
 
-// Copies in the order of the stream. From pageable host memory the call waits for the stream and
-// returns when `from` may be reused; from pinned memory it returns at once, and `from` must stay until
-// the copy is done. In host memory, `to` is there after cuda_synchronize(); a
-// copy to pageable memory waits for the stream as well, so it comes last.
+// Copies in the order of the stream. `from` must stay until the copy is done, in host memory too; from
+// pageable memory the call waits for the stream before. In host memory, `to` is there after
+// cuda_synchronize(); a copy to pageable memory waits for the stream as well, so it comes last.
 void cuda_copy_to_device(void* stream, void* to, const void* from, int64_t bytes);
 void cuda_copy_to_host(void* stream, void* to, const void* from, int64_t bytes);
 void cuda_copy_on_device(void* stream, void* to, const void* from, int64_t bytes);

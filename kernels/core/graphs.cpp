@@ -13,7 +13,7 @@ void Graphs::run(std::vector<int64_t> key, const std::function<void()>& work) {
     key.push_back(reinterpret_cast<intptr_t>(scratch->data()));
   const auto found = recorded_.find(key);
   if (found == recorded_.end()) {
-    constexpr size_t kMost = 256;
+    constexpr size_t kMost = 1024;
     if (recorded_.size() == kMost) clear();
     work();
     // It may have moved just now: then the key of the next time is another.

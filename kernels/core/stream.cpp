@@ -1,5 +1,6 @@
 #include "kernels/core/stream.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 
@@ -39,10 +40,14 @@ void Stream::synchronize() {
 }
 
 namespace {
+// CUDA does not promise that pageable memory has been read when an asynchronous copy returns.
 void copy_staged(Stream& stream, const Tensor& to, const Tensor& from) {
-  std::byte* piece = stream.staging().take(from.bytes());
-  std::memcpy(piece, from.data, size_t(from.bytes()));
-  cuda_copy_to_device(stream.handle(), to.data, piece, from.bytes());
+  for (int64_t at = 0; at < from.bytes(); at += Staging::kMost) {
+    const int64_t bytes = std::min(Staging::kMost, from.bytes() - at);
+    std::byte* piece = stream.staging().take(bytes);
+    std::memcpy(piece, static_cast<const std::byte*>(from.data) + at, size_t(bytes));
+    cuda_copy_to_device(stream.handle(), static_cast<std::byte*>(to.data) + at, piece, bytes);
+  }
 }
 }  // namespace
 
@@ -58,10 +63,8 @@ void copy(Stream& stream, const Tensor& to, const Tensor& from) {
     std::memmove(to.data, from.data, size_t(to.bytes()));
   else if (to.device == Device::cpu)
     cuda_copy_to_host(stream.handle(), to.data, from.data, to.bytes());
-  else if (from.device == Device::cpu && from.bytes() <= Staging::kMost)
-    copy_staged(stream, to, from);
   else if (from.device == Device::cpu)
-    cuda_copy_to_device(stream.handle(), to.data, from.data, to.bytes());
+    copy_staged(stream, to, from);
   else
     cuda_copy_on_device(stream.handle(), to.data, from.data, to.bytes());
 }

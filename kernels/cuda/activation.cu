@@ -80,8 +80,8 @@ __global__ void swiglu_backward_kernel(T* dx, const T* dy, const T* x, int64_t N
 #pragma unroll
       for (int k = 0; k < W; ++k)
         swiglu_gradient(dg[k], du[k], float(grad[k]), float(g[k]), float(u[k]));
-      store16(dx + at, dg);
-      store16(dx + at + F, du);
+      store16_global(dx + at, dg);
+      store16_global(dx + at + F, du);
     }
   }
 }

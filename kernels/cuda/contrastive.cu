@@ -135,6 +135,7 @@ __global__ void __launch_bounds__(Tile::kThreads, 2)
   auto& room = shared<GradientShared<Tile>>();
   const int64_t row = int64_t(blockIdx.x) * Tile::kRows;
   const int64_t column = int64_t(blockIdx.y) * Tile::kColumns;
+  if (row >= image.rows || column >= text.rows) return;
   const float scale = expf(*logit_scale);
   // Read behind the barriers of the tile.
   for (int r = int(threadIdx.x); r < Tile::kRows; r += Tile::kThreads)
@@ -226,7 +227,7 @@ void contrastive_backward(Stream& stream, Out dimage, Out dtext, Acc dlogit_scal
       for (int64_t row = 0; row < B; row += kBlock) {
         for (int64_t column = 0; column < B; column += kBlock) {
           const LogitOperand<T> images(image, row, kBlock), texts(text, column, kBlock);
-          // The whole grid in each block, so that every sum has one place; tiles outside add nothing.
+          // The whole grid in each block, so that every sum has one place; tiles outside return.
           launch<contrastive_ds_kernel<Tile>>(stream, grid, logits_to(ds, images.rows, texts.rows),
                                               dscale, images, texts, logit_scale.as<float>(),
                                               lse_image.as<float>() + row,

@@ -187,6 +187,7 @@ void gemm_as(Stream& stream, const Gemm& g, const GemmOperands& operands, GemmPl
   check(g.c_type == g.type || (g.epilogue == Epilogue::sum && !beside),
         "gemm: c is of another type than what lies beside it");
   check(g.epilogue != Epilogue::slope || beside, "gemm: a slope without u");
+  check(g.epilogue == Epilogue::activation || !operands.kept, "gemm: nothing but u is kept");
   if (g.m == 0 || g.n == 0) return;
   constexpr int64_t kUnit = 64;  // parts of K begin at whole steps of every kernel
   const int64_t depth_per_part = round_up(std::max<int64_t>(ceil_div(g.k, plan.splits), 1), kUnit);

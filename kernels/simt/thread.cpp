@@ -1,7 +1,10 @@
 #include "kernels/simt/thread.h"
 
+#include <algorithm>
+
 #include "base/check.h"
 #include "kernels/simt/block.h"
+#include "kernels/simt/device_memory.h"
 
 namespace laclip::simt {
 
@@ -45,10 +48,18 @@ void check_shared(const void* address, size_t bytes, Place place) {
   BlockRunner::of_this_os_thread().shared().check_access(address, bytes, place);
 }
 
+void check_global(const void* address, size_t bytes, Place place) {
+  check(DeviceMemory::instance().holds(address), "{}: an address outside device memory",
+        text_of(place));
+  check(reinterpret_cast<uintptr_t>(address) % bytes == 0,
+        "{}: an address of device memory that is not a multiple of {}", text_of(place), bytes);
+}
+
 void check_banks(const void* const (&rows)[8], Place place) {
   if (!settings().banks) return;
   int taken_by[8] = {-1, -1, -1, -1, -1, -1, -1, -1};
   for (int i = 0; i < 8; ++i) {
+    if (std::find(rows, rows + i, rows[i]) != rows + i) continue;      // read once for both
     const auto banks = reinterpret_cast<uintptr_t>(rows[i]) / 16 % 8;  // four of them
     check(taken_by[banks] < 0, "{}: rows {} and {} of a matrix lie in the same banks",
           text_of(place), taken_by[banks], i);

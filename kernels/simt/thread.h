@@ -40,6 +40,9 @@ void* shared_memory(size_t bytes, Place place);
 // Error if the bytes do not lie in the block's shared memory, or not at a multiple of their number.
 void check_shared(const void* address, size_t bytes, Place place);
 
+// Error if the address is not one of device memory, or not a multiple of `bytes`.
+void check_global(const void* address, size_t bytes, Place place);
+
 // Error if two of these rows of 16 bytes lie in the same four of the 32 banks, and the settings ask.
 void check_banks(const void* const (&rows)[8], Place place);
 

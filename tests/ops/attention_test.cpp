@@ -73,7 +73,7 @@ TEST(Attention, LargeScoresDoNotOverflow) {
   for (int64_t n = 0; n < N; ++n)
     for (int64_t c = 0; c < 2 * D; ++c) qkv[size_t(n * 3 * D + c)] *= 8;  // of queries and keys
   const Doubles offsets{0, double(N)};
-  check_op(attention_forward, {{'N', N}, {'Q', 3 * D}, {'C', D}, {'H', 1}, {'B', 1}},
+  check_op(attention_forward, {{'N', N}, {'Q', 3 * D}, {'C', D}, {'H', 1}, {'S', 2}},
            attention_reference(offsets, {1, 1, D}, false),
            std::tuple{AttentionOptions{.heads = 1, .key_heads = 1}},
            {.given = {{"offsets", offsets}, {"qkv", qkv}}});

@@ -28,7 +28,7 @@ __device__ void store_columns(T* to, const float (&from)[W]) {
       Pack<T> pack;
 #pragma unroll
       for (int k = 0; k < kPackSize<T>; ++k) store(pack[k], from[part + k]);
-      store16(to + part, pack);
+      store16_global(to + part, pack);
     }
   }
 }
@@ -43,7 +43,7 @@ __device__ void copy_columns(T* to, const T* from) {
   if constexpr (W == 1)
     *to = *from;
   else
-    store16(to, load16(from));
+    store16_global(to, load16(from));
 }
 
 }  // namespace laclip::cuda

@@ -82,7 +82,7 @@ struct GemmOutput {
     const int64_t at = row * n + column;
     float* to = static_cast<float*>(c) + at;
     if constexpr (kEpilogue == Epilogue::activation) {
-      if (kept) store16(static_cast<float*>(kept) + at, values);
+      if (kept) store16_global(static_cast<float*>(kept) + at, values);
 #pragma unroll
       for (int e = 0; e < 4; ++e) values[e] = activation(values[e]);
     } else if (beside) {
@@ -95,7 +95,7 @@ struct GemmOutput {
 #pragma unroll
       for (int e = 0; e < 4; ++e) values[e] = before[e] + values[e];
     }
-    store16(to, values);
+    store16_global(to, values);
   }
   // The same of bf16 in the layout of fragments: fragment q of the four side by side holds columns
   // column + 8 q + {2t, 2t + 1} of a row, t = lane % 4. Not to_f32; wide. All lanes of a warp.
@@ -129,10 +129,7 @@ __device__ void GemmOutput::put_fragment_row(int64_t row, int64_t column, float 
 #pragma unroll
     for (int q = 0; q < 4; ++q) pairs[q] = pack_bf16(v[q][0], v[q][1]);
     transpose_in_fours(pairs);
-    Pack<bf16> pack;
-#pragma unroll
-    for (int e = 0; e < 8; ++e) pack[e].bits = uint16_t(pairs[e / 2] >> 16 * (e % 2));
-    if (inside) store16(static_cast<bf16*>(to) + at, pack);
+    if (inside) store_global16(static_cast<bf16*>(to) + at, pairs);
   };
   if constexpr (kEpilogue == Epilogue::activation) {
     if (kept) store_pairs(kept);

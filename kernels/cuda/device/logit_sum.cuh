@@ -14,7 +14,7 @@ __device__ inline float logit_exp(float x) { return exp2_approximately(x * kLog2
 // sum = Σ 2^(s - max) of logits s in units of ln 2, which save a multiplication in front of each
 // exponential. Empty, it has the lowest finite maximum: no difference of two maxima is then a NaN, and
 // the -∞ of a logit that is not there adds 0.
-struct LogitSum {
+struct alignas(8) LogitSum {
   float max = -FLT_MAX, sum = 0;
 
   __device__ void add(const LogitSum& other) {

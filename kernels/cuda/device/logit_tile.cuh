@@ -29,15 +29,9 @@ class LogitTile {
   using Packed = TensorTile<128, 128, 64, 64, 2, 2>;
   using Shape = std::conditional_t<!kTensor, FmaTile<128, 64, 1>,
                                    std::conditional_t<kPacked, Packed, TensorTileSmall>>;
-  template <class Tile>
-  struct ProductOf {
-    using type = TensorProduct<Tile, Layout::plain, Layout::transposed>;
-  };
-  template <int kM, int kN, int kQuads>
-  struct ProductOf<FmaTile<kM, kN, kQuads>> {
-    using type = FmaProduct<FmaTile<kM, kN, kQuads>, Layout::plain, Layout::transposed>;
-  };
-  using Product = typename ProductOf<Shape>::type;
+  using Product =
+      std::conditional_t<kTensor, TensorProduct<Shape, Layout::plain, Layout::transposed>,
+                         FmaProduct<Shape, Layout::plain, Layout::transposed>>;
 
  public:
   using Element = T;

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <cstring>
 
 #include "kernels/core/dtype.h"
 #include "kernels/cuda/device/cuda.cuh"
@@ -54,6 +55,15 @@ __device__ void cp_async_wait() {
   asm volatile("cp.async.wait_group %0;" ::"n"(Left) : "memory");
 }
 
+// To global memory, 16 bytes at a multiple of 16.
+__device__ inline void store_global16(void* to, const uint32_t (&words)[4]) {
+  asm volatile("st.global.v4.b32 [%0], {%1,%2,%3,%4};"
+               :
+               : "l"(__cvta_generic_to_global(to)), "r"(words[0]), "r"(words[1]), "r"(words[2]),
+                 "r"(words[3])
+               : "memory");
+}
+
 // 2^x, of 2 units in the last place.
 __device__ inline float exp2_approximately(float x) {
   float y;
@@ -85,6 +95,11 @@ inline void cp_async_commit() { simt::commit_copies(); }
 template <int Left>
 void cp_async_wait() {
   simt::wait_copies(Left);
+}
+inline void store_global16(void* to, const uint32_t (&words)[4],
+                           simt::Place place = simt::Place::current()) {
+  simt::check_global(to, 16, place);
+  std::memcpy(to, words, 16);
 }
 inline float exp2_approximately(float x) { return std::exp2(x); }
 

@@ -6,6 +6,7 @@
 
 #include "kernels/core/dtype.h"
 #include "kernels/cuda/device/cuda.cuh"
+#include "kernels/cuda/device/ptx.cuh"
 
 namespace laclip::cuda {
 
@@ -54,5 +55,14 @@ void store16(T* to, const Pack<T>& pack) {
   std::memcpy(to, &pack, 16);
 }
 #endif
+
+// store16 to global memory as one instruction: where the compiler does not see that 16 bytes belong
+// together, it makes four of the plain assignment.
+template <class T>
+__device__ void store16_global(T* to, const Pack<T>& pack) {
+  uint32_t words[4];
+  memcpy(words, &pack, 16);
+  store_global16(to, words);
+}
 
 }  // namespace laclip::cuda
