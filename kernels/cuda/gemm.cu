@@ -252,8 +252,14 @@ void gemm_by(Stream& stream, const Gemm& g, const GemmOperands& operands, int wa
 }
 
 void gemm(Stream& stream, const Gemm& g, const GemmOperands& operands) {
-  const bool own = stream.batch_invariant;
-  gemm_by(stream, g, operands, own ? kOwnKernels : way_of(stream, g, operands));
+  const int way = stream.batch_invariant ? kOwnKernels : way_of(stream, g, operands);
+  if (way == kOwnKernels) return gemm_by(stream, g, operands, way);
+  try {
+    gemm_by(stream, g, operands, way);
+  } catch (const Error& error) {  // the library takes nothing of what it refuses
+    refuse_library(g, operands, error);
+    gemm_by(stream, g, operands, kOwnKernels);
+  }
 }
 
 }  // namespace laclip::cuda

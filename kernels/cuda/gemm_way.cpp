@@ -4,6 +4,7 @@
 #include <bit>
 #include <cmath>
 #include <cstdlib>
+#include <memory>
 #include <vector>
 
 #include "base/json.h"
@@ -62,18 +63,54 @@ class Room {
   bool there_;
 };
 
-double seconds_of(Stream& stream, const Gemm& g, const GemmOperands& operands, int way, int calls) {
-  cuda_synchronize(stream.handle());
-  const Timer timer;
-  for (int call = 0; call < calls; ++call) gemm_by(stream, g, operands, way);
-  cuda_synchronize(stream.handle());
-  return timer.seconds() / calls;
+// Some calls as a graph, as in training: the host's work for them does not count.
+class Recorded {
+ public:
+  Recorded(Stream& stream, const Gemm& g, const GemmOperands& operands, int way) : stream_(stream) {
+    gemm_by(stream, g, operands, way);  // memory grows
+    cuda_begin_recording(stream.handle());
+    try {
+      for (int call = 0; call < kCalls; ++call) gemm_by(stream, g, operands, way);
+    } catch (...) {
+      cuda_drop_recording(stream.handle());
+      throw;
+    }
+    graph_ = cuda_end_recording(stream.handle());
+    seconds();  // warms up
+  }
+  ~Recorded() { cuda_destroy_graph(graph_); }
+  Recorded(const Recorded&) = delete;
+
+  double seconds() const {  // of a call
+    cuda_synchronize(stream_.handle());
+    const Timer timer;
+    cuda_launch_graph(graph_, stream_.handle());
+    cuda_synchronize(stream_.handle());
+    return timer.seconds() / kCalls;
+  }
+
+ private:
+  static constexpr int kCalls = 10;
+  Stream& stream_;
+  void* graph_ = nullptr;
+};
+
+// Of this run, without a text for each product.
+struct KnownWays {
+  std::mutex mutex;
+  std::map<ProductKind, int> of;
+  std::set<ProductKind> refused;  // by the library
+};
+KnownWays& known_ways() {
+  static KnownWays known;
+  return known;
 }
 
-// The fastest of the ways, on results that nobody needs; nothing where there is no memory for them.
-std::optional<int> measure(Stream& stream, const Gemm& g, const GemmOperands& operands,
-                           int algorithms) {
-  constexpr int kRounds = 3, kCalls = 5;
+}  // namespace
+
+std::optional<int> fastest_way(Stream& stream, const Gemm& g, const GemmOperands& operands,
+                               int algorithms) {
+  constexpr int kRounds = 3;
   const int64_t bytes = g.m * g.n * size_of(g.c_type);
   std::optional<Room> c, kept, sums;
   try {
@@ -88,46 +125,50 @@ std::optional<int> measure(Stream& stream, const Gemm& g, const GemmOperands& op
   timed.c = c->data();
   timed.kept = kept->data();
   timed.row_sums = reinterpret_cast<float*>(sums->data());
-  std::vector<double> seconds(size_t(algorithms) + 1, INFINITY);  // own kernels first
+  std::vector<std::unique_ptr<Recorded>> ways(size_t(algorithms) + 1);  // own kernels first
+  std::vector<double> seconds(ways.size(), INFINITY);
   for (int way = kOwnKernels; way < algorithms; ++way) {
     try {
-      seconds_of(stream, g, timed, way, 1);  // warms up
-      seconds[size_t(way + 1)] = 1e30;
+      ways[size_t(way + 1)] = std::make_unique<Recorded>(stream, g, timed, way);
     } catch (const Error& error) {
       if (way == kOwnKernels) throw;
       log_debug("{}", error.what());  // an algorithm that the library offers and does not do
     }
   }
   for (int round = 0; round < kRounds; ++round)
-    for (int way = kOwnKernels; way < algorithms; ++way) {
-      double& best = seconds[size_t(way + 1)];
-      if (best < INFINITY) best = std::min(best, seconds_of(stream, g, timed, way, kCalls));
-    }
+    for (size_t i = 0; i < ways.size(); ++i)
+      if (ways[i]) seconds[i] = std::min(seconds[i], ways[i]->seconds());
   const auto fastest = std::min_element(seconds.begin(), seconds.end()) - seconds.begin();
   log_debug("product {}: own {:.1f} us, best {:.1f} us by {}", ProductKind(g, operands).text(),
             1e6 * seconds[0], 1e6 * seconds[size_t(fastest)], fastest - 1);
   return int(fastest) - 1;
 }
 
-}  // namespace
-
 int way_of(Stream& stream, const Gemm& g, const GemmOperands& operands) {
   if (choice() == Choice::own) return kOwnKernels;
   const int algorithms = cublaslt_algorithms(g, operands);
   if (algorithms == 0) return kOwnKernels;
-  if (choice() == Choice::library) return 0;
-  static std::mutex mutex;
-  static std::map<ProductKind, int> ways;  // of this run, without a text for each product
   const ProductKind kind(g, operands);
-  const std::lock_guard lock(mutex);
-  auto known = ways.find(kind);
-  if (known == ways.end()) {
+  KnownWays& known = known_ways();
+  const std::lock_guard lock(known.mutex);
+  if (known.refused.count(kind)) return kOwnKernels;
+  if (choice() == Choice::library) return 0;
+  auto found = known.of.find(kind);
+  if (found == known.of.end()) {
     const int way = ways_of_this_gpu().way(kind.text(), [&] {
-      return measure(stream, g, operands, algorithms);
+      return fastest_way(stream, g, operands, algorithms);
     });
-    known = ways.emplace(kind, way).first;
+    found = known.of.emplace(kind, way).first;
   }
-  return std::min(known->second, algorithms - 1);  // a number of rows nearby can have fewer
+  return std::min(found->second, algorithms - 1);  // a number of rows nearby can have fewer
+}
+
+void refuse_library(const Gemm& g, const GemmOperands& operands, const Error& error) {
+  const ProductKind kind(g, operands);
+  KnownWays& known = known_ways();
+  const std::lock_guard lock(known.mutex);
+  if (known.refused.insert(kind).second)
+    log_warning("{}; products {} take the own kernels", error.what(), kind.text());
 }
 
 ProductKind::ProductKind(const Gemm& g, const GemmOperands& operands)

@@ -14,6 +14,7 @@
 #include <set>
 #include <string>
 
+#include "base/check.h"
 #include "base/file.h"
 #include "kernels/cuda/gemm.h"
 
@@ -22,6 +23,15 @@ namespace laclip::cuda {
 inline constexpr int kOwnKernels = -1;  // else the number of an algorithm of cuBLASLt
 
 int way_of(Stream& stream, const Gemm& shape, const GemmOperands& operands);
+
+// The fastest of the own kernels and the library's algorithms, timed on results that nobody needs; nothing
+// where there is no memory for them.
+std::optional<int> fastest_way(Stream& stream, const Gemm& shape, const GemmOperands& operands,
+                               int algorithms);
+
+// From now on products of this kind take the own kernels in this run, whatever LACLIP_GEMM says: an
+// algorithm was found for another number of rows, or in another run, and has failed here. Warns once.
+void refuse_library(const Gemm& shape, const GemmOperands& operands, const Error& error);
 
 // Products of one kind take one way: rows are rounded up to an eighth of an octave.
 struct ProductKind {

@@ -103,6 +103,8 @@ cudaError_t cudaMalloc(void** memory, size_t bytes) {
 }
 
 cudaError_t cudaFree(void* memory) {
+  if (recordings > 0) return cudaErrorStreamCaptureUnsupported;
+  cudaDeviceSynchronize();  // as CUDA does: nothing is on its way there any more
   DeviceMemory::instance().free(memory);
   return cudaSuccess;
 }

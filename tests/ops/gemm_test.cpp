@@ -288,6 +288,25 @@ TEST(GemmWay, ProductsOfNearbyRowsAreOfOneKind) {
   EXPECT_EQ(kind(5000).text(), "5120x768x768 nn f32 to f32");
 }
 
+TEST(GemmWay, MeasuringAndRefusingLeaveTheResultAlone) {
+  Guarded a({24, 32}, DType::bf16, Device::cuda), b({32, 16}, DType::bf16, Device::cuda),
+      c({24, 16}, DType::f32, Device::cuda);
+  a.store(random_normal(24 * 32, 1));
+  b.store(random_normal(32 * 16, 2));
+  c.store(Doubles(24 * 16, 7));
+  Stream stream(Device::cuda);
+  const Gemm g = cuda::adding(plain, 24, 16, 32, DType::bf16);
+  const cuda::GemmOperands operands{c.tensor.data, a.tensor.data, b.tensor.data};
+  const int algorithms = cuda::cublaslt_algorithms(g, operands);
+  const std::optional<int> way = cuda::fastest_way(stream, g, operands, algorithms);
+  ASSERT_TRUE(way);
+  EXPECT_GE(*way, cuda::kOwnKernels);
+  EXPECT_LT(*way, std::max(algorithms, 0));
+  EXPECT_THROW(cuda::gemm_by(stream, g, operands, 99), Error);  // no such algorithm
+  stream.synchronize();
+  EXPECT_EQ(c.load(), Doubles(24 * 16, 7));
+}
+
 TEST_F(CudaGemm, PlansFitTheProduct) {
   const auto plan = [](const Gemm& g) {
     return cuda::plan_gemm(g, {nullptr, nullptr, nullptr});  // null is a multiple of 16
