@@ -77,11 +77,12 @@ std::map<std::string, Doubles> outputs_on(Device device, int64_t N, int64_t V, i
 }
 
 TEST(CrossEntropy, ManyRowsAreTheSameOnEveryDevice) {
-  // On a GPU 4100 rows take two blocks of backward, and in forward two tiles of tokens to a thread.
+  // On a GPU 4100 rows take three launches forward, with two tiles of tokens to a thread, and two blocks
+  // backward.
   const auto devices = test_devices();
   if (devices.size() < 2) GTEST_SKIP() << "one device";
-  const auto want = outputs_on(Device::cpu, 4100, 1100, 4);
-  for (const auto& [name, got] : outputs_on(Device::cuda, 4100, 1100, 4))
+  const auto want = outputs_on(Device::cpu, 4100, 2300, 4);
+  for (const auto& [name, got] : outputs_on(Device::cuda, 4100, 2300, 4))
     EXPECT_LE(relative_error(got, want.at(name)), value_tolerance(DType::f32)) << name;
 }
 
