@@ -12,7 +12,8 @@ namespace {
 constexpr size_t kWarp = 32;
 
 bool same(const Place& a, const Place& b) {
-  return a.line() == b.line() && std::string_view(a.file_name()) == b.file_name();
+  return a.line() == b.line() && a.column() == b.column() &&
+         std::string_view(a.file_name()) == b.file_name();
 }
 
 // Whether `other` waits in the collective of `thread`.

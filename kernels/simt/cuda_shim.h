@@ -18,9 +18,7 @@
 #define __global__
 #define __device__
 #define __host__
-#define __forceinline__ inline
 #define __launch_bounds__(...)
-#define __align__(n) alignas(n)
 
 #define threadIdx (::laclip::simt::position().thread)
 #define blockIdx (::laclip::simt::position().block)
@@ -31,31 +29,17 @@
 using std::max;
 using std::min;
 inline float __expf(float x) { return std::exp(x); }
-inline float __logf(float x) { return std::log(x); }
 inline float __fdividef(float a, float b) { return a / b; }
-inline float __frcp_rn(float x) { return 1.0f / x; }
 inline float rsqrtf(float x) { return 1.0f / std::sqrt(x); }
 inline unsigned __float_as_uint(float x) { return std::bit_cast<unsigned>(x); }
-inline int __float_as_int(float x) { return std::bit_cast<int>(x); }
 inline float __uint_as_float(unsigned x) { return std::bit_cast<float>(x); }
-inline float __int_as_float(int x) { return std::bit_cast<float>(x); }
 inline int __popc(unsigned x) { return std::popcount(x); }
-inline int __clz(int x) { return std::countl_zero(unsigned(x)); }
 inline int __ffs(int x) { return x ? std::countr_zero(unsigned(x)) + 1 : 0; }
-inline unsigned __umulhi(unsigned a, unsigned b) { return unsigned((uint64_t(a) * b) >> 32); }
-template <class T>
-T __ldg(const T* p) {
-  return *p;
-}
 
 // ---- atomics: whole, in no particular order
 template <class T>
 T atomicAdd(T* to, T value) {
   return std::atomic_ref<T>(*to).fetch_add(value);
-}
-template <class T>
-T atomicExch(T* to, T value) {
-  return std::atomic_ref<T>(*to).exchange(value);
 }
 template <class T>
 T atomicCAS(T* to, T expected, T value) {
@@ -70,4 +54,3 @@ T atomicMax(T* to, T value) {
   }
   return seen;
 }
-inline void __threadfence() { std::atomic_thread_fence(std::memory_order_seq_cst); }

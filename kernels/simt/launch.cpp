@@ -75,6 +75,7 @@ void run_grid(const Kernel& kernel) {
     // What an H100 (compute capability 9.0) allows.
     check(threads >= 1 && threads <= 1024, "{} threads in a block; 1 to 1024 are possible",
           threads);
+    check(kernel.block.z <= 64, "a block of depth {}; at most 64 are possible", kernel.block.z);
     check(blocks >= 1 && kernel.grid.y <= 65535 && kernel.grid.z <= 65535 &&
               kernel.grid.x <= 0x7fffffffu,
           "a grid of {} × {} × {} blocks; at least 1, at most 2³¹-1 × 65535 × 65535 are possible",

@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 #include <cstring>
+#include <deque>
 #include <map>
 #include <mutex>
 #include <set>
@@ -43,21 +44,24 @@ struct laclip_simt_graph {
 struct laclip_simt_stream {
   laclip_simt_graph* recording = nullptr;
   std::vector<Delivery> deliveries;
-  std::vector<Arrival> arrivals;
+  std::deque<Arrival> arrivals;
+  size_t given = 0;  // arrivals, ever
   void deliver() {
     for (const Delivery& d : deliveries) std::memcpy(d.to, d.bytes.data(), d.bytes.size());
     deliveries.clear();
   }
-  void arrive() {
+  void arrive() { arrive(given); }
+  void arrive(size_t count) {  // the first `count` that were given
     if (arrivals.empty()) return;
     const DeviceMemory::Access access;
-    for (const Arrival& a : arrivals) std::memcpy(a.to, a.from, a.bytes);
-    arrivals.clear();
+    for (; given - arrivals.size() < count; arrivals.pop_front())
+      std::memcpy(arrivals.front().to, arrivals.front().from, arrivals.front().bytes);
   }
 };
 
 struct laclip_simt_event {
   cudaStream_t stream = nullptr;
+  size_t given = 0;  // to the stream before it
 };
 
 namespace {
@@ -182,6 +186,7 @@ cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpy
   const DeviceMemory::Access access;
   if (kind == cudaMemcpyHostToDevice && stream && pinned.holds(from)) {
     stream->arrivals.push_back({to, from, bytes});
+    ++stream->given;
     std::memset(to, 0xcd, bytes);
     return cudaSuccess;
   }
@@ -218,15 +223,14 @@ cudaError_t cudaEventDestroy(cudaEvent_t event) {
 
 cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
   event->stream = stream;
+  event->given = stream ? stream->given : 0;
   return cudaSuccess;
 }
 
 cudaError_t cudaStreamWaitEvent(cudaStream_t, cudaEvent_t event, unsigned) {
-  arrive(event->stream);
+  if (event->stream) event->stream->arrive(event->given);
   return cudaSuccess;
 }
-
-cudaError_t cudaEventSynchronize(cudaEvent_t event) { return cudaStreamSynchronize(event->stream); }
 
 cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode) {
   if (!stream || stream->recording) return cudaErrorInvalidValue;

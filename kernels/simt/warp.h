@@ -1,7 +1,6 @@
 // CUDA's warp functions: every lane named in the mask must come to the same line.
 #pragma once
 
-#include <bit>
 #include <cstring>
 
 #include "kernels/simt/thread.h"
@@ -84,14 +83,6 @@ T __shfl_up_sync(unsigned mask, T value, unsigned by, int width = 32,
 inline unsigned __ballot_sync(unsigned mask, bool value,
                               laclip::simt::Place place = laclip::simt::Place::current()) {
   return laclip::simt::vote(mask, "__ballot_sync", value, place);
-}
-inline bool __any_sync(unsigned mask, bool value,
-                       laclip::simt::Place place = laclip::simt::Place::current()) {
-  return laclip::simt::vote(mask, "__any_sync", value, place) != 0;
-}
-inline bool __all_sync(unsigned mask, bool value,
-                       laclip::simt::Place place = laclip::simt::Place::current()) {
-  return laclip::simt::vote(mask, "__all_sync", value, place) == mask;
 }
 inline void __syncwarp(unsigned mask = 0xffffffffu,
                        laclip::simt::Place place = laclip::simt::Place::current()) {

@@ -146,7 +146,7 @@ class Guarded {
 
  private:
   static constexpr size_t kBand = 64;
-  static constexpr char kPattern = char(0xA5);
+  static constexpr char kPattern = char(0xff);  // NaN in every float type: reading it shows
   template <class T>
   T* at() const {
     return reinterpret_cast<T*>(mirror_.data() + kBand);

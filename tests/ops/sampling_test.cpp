@@ -20,6 +20,7 @@ Sampled sample_one(Device device, const std::vector<float>& logits, float u,
   row.store(Doubles(logits.begin(), logits.end()));
   random.store({double(u)});
   const Guarded token({1}, DType::i32, device), logprob({1}, DType::f32, device);
+  const ProveKernels prove(device);
   sample(stream, token.tensor, logprob.tensor, row.tensor, random.tensor, options);
   stream.synchronize();
   EXPECT_TRUE(token.guards_intact() && logprob.guards_intact());

@@ -227,9 +227,13 @@ TEST(Faults, CopyFromPinnedMemoryThatIsNotWaitedFor) {
   };
   int& from = *static_cast<int*>(pinned);
   from = 42;
+  ASSERT_EQ(cudaEventRecord(event, copies), cudaSuccess);
   ASSERT_EQ(cudaMemcpyAsync(data.get(), pinned, 4, cudaMemcpyHostToDevice, copies), cudaSuccess);
   EXPECT_NE(seen(), 42);
   from = 43;  // too early: the copy takes what is there when it runs
+  ASSERT_EQ(cudaStreamWaitEvent(work, event, 0),
+            cudaSuccess);  // recorded before the copy was given
+  EXPECT_NE(seen(), 43);
   ASSERT_EQ(cudaEventRecord(event, copies), cudaSuccess);
   ASSERT_EQ(cudaStreamWaitEvent(work, event, 0), cudaSuccess);
   EXPECT_EQ(seen(), 43);
@@ -338,6 +342,7 @@ TEST(Faults, LaunchesThatNoDeviceTakes) {
   EXPECT_THAT(fault_of<write_at>({1, 1025}, data.get()), HasSubstr("1025 threads in a block"));
   EXPECT_THAT(fault_of<write_at>({1, 1, 300 << 10}, data.get()), HasSubstr("shared memory"));
   EXPECT_THAT(fault_of<write_at>({dim3(1, 70000), 1}, data.get()), HasSubstr("70000"));
+  EXPECT_THAT(fault_of<write_at>({1, dim3(1, 1, 65)}, data.get()), HasSubstr("depth 65"));
 }
 
 TEST(Faults, AFaultLeavesNothingBehind) {
