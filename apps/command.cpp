@@ -45,6 +45,8 @@ const CLI::Validator kPositive =
     number("POSITIVE", "a number above 0", [](double value) { return value > 0; });
 const CLI::Validator kNotNegative =
     number("NONNEGATIVE", "a number from 0 on", [](double value) { return value >= 0; });
+const CLI::Validator kBelowOne = number("BELOW1", "a number from 0 to below 1",
+                                        [](double value) { return value >= 0 && value < 1; });
 
 std::string failure_text(const std::exception& error, const std::string& command) {
   std::string text = error.what();

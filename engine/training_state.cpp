@@ -23,4 +23,18 @@ void load_training_state(ParameterSet& parameters, const fs::path& file) {
   }
 }
 
+bool are_whole(const fs::path& folder, std::initializer_list<const char*> files) {
+  for (const char* file : files) {
+    const fs::path path = folder / file;
+    if (!fs::exists(path)) return false;
+    if (path.extension() != ".safetensors") continue;
+    try {
+      const SafetensorsFile header(path);
+    } catch (const Error&) {
+      return false;
+    }
+  }
+  return true;
+}
+
 }  // namespace laclip

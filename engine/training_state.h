@@ -13,4 +13,7 @@ void save_training_state(const ParameterSet& parameters, const fs::path& file, M
 // Error for a missing tensor. Masters are read if the file holds them.
 void load_training_state(ParameterSet& parameters, const fs::path& file);
 
+// Whether all these files of a checkpoint are there, and the safetensors files among them not cut off.
+bool are_whole(const fs::path& folder, std::initializer_list<const char*> files);
+
 }  // namespace laclip

@@ -92,9 +92,7 @@ void save_checkpoint(const Clip& model, const fs::path& folder, const Json& stat
 }
 
 bool is_clip_checkpoint(const fs::path& folder) {
-  for (const char* file : {kModel, kConfig, kMoments, kState})
-    if (!fs::exists(folder / file)) return false;
-  return true;
+  return are_whole(folder, {kModel, kConfig, kMoments, kState});
 }
 
 Json read_training_state(const fs::path& folder) { return read_json(folder / kState); }

@@ -45,9 +45,7 @@ void save_llama_checkpoint(const Llama& model, const fs::path& tokenizer, const 
 }
 
 bool is_llama_checkpoint(const fs::path& folder) {
-  for (const char* file : {kModel, kConfig, kMoments, kState})
-    if (!fs::exists(folder / file)) return false;
-  return true;
+  return are_whole(folder, {kModel, kConfig, kMoments, kState});
 }
 
 Json load_llama_checkpoint(Llama& model, const fs::path& folder) {

@@ -110,7 +110,7 @@ void add_generate_command(CLI::App& root) {
   command->add_option("--top-p", o->top_p, "nucleus")->check(CLI::Range(1e-6, 1.0));
   command->add_option("-n,--max-new-tokens", o->max_new_tokens, "tokens at most")->check(kPositive);
   command->add_option("--slots", o->slots, "texts at once")->check(kPositive);
-  command->add_option("--seed", o->seed, "of the sampling");
+  command->add_option("--seed", o->seed, "of the sampling")->check(kNotNegative);
   command->add_option("--precision", o->precision, "fp32 or bf16")
       ->check(CLI::IsMember({"fp32", "bf16"}));
   add_device_option(*command, o->device);

@@ -190,12 +190,12 @@ void add_pretrain_command(CLI::App& root) {
       ->check(CLI::IsMember({"cosine", "const"}));
   option("--warmup", o->warmup, "steps of linear warm-up")->check(kNotNegative);
   option("--wd", o->wd, "weight decay (of matrices)")->check(kNotNegative);
-  option("--beta1", o->beta1, "AdamW beta1")->check(CLI::Range(0.0, 1.0));
-  option("--beta2", o->beta2, "AdamW beta2")->check(CLI::Range(0.0, 1.0));
+  option("--beta1", o->beta1, "AdamW beta1")->check(kBelowOne);
+  option("--beta2", o->beta2, "AdamW beta2")->check(kBelowOne);
   option("--eps", o->eps, "AdamW epsilon")->check(kNotNegative);
   option("--grad-clip-norm", o->grad_clip_norm, "clip the gradient norm (0 = off)")
       ->check(kNotNegative);
-  option("--seed", o->seed, "of initialisation and order");
+  option("--seed", o->seed, "of initialisation and order")->check(kNotNegative);
   option("-j,--workers", o->workers, "threads that tokenize")->check(CLI::Range(1, 1024));
   option("--logs", o->logs, "folder of run folders");
   option("--name", o->name, "name of the run folder");

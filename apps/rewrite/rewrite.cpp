@@ -276,9 +276,11 @@ void add_rewrite_command(CLI::App& root) {
   command->add_option("--mode,--sample_mode", o->mode,
                       "manner of the examples: chatgpt, bard, coco or human");
   command->add_option("--pairs", o->pairs, "own examples (JSON) instead of the built-in ones");
-  command->add_option(
-      "--example-sets", o->example_sets,
-      "draw so many sets of examples, shared by the captions (0: anew for each caption)");
+  command
+      ->add_option(
+          "--example-sets", o->example_sets,
+          "draw so many sets of examples, shared by the captions (0: anew for each caption)")
+      ->check(kNotNegative);
   command->add_option("--temperature", o->temperature, "of the sampling")->check(kNotNegative);
   command->add_option("--top-p,--top_p", o->top_p, "nucleus")->check(CLI::Range(1e-6, 1.0));
   command->add_option("--max-new-tokens", o->max_new_tokens, "tokens of a rewrite at most")
@@ -287,9 +289,10 @@ void add_rewrite_command(CLI::App& root) {
       ->check(kPositive);
   command->add_option("-b,--batch-size,--max_batch_size", o->slots, "captions at once")
       ->check(kPositive);
-  command->add_option("--seed", o->seed, "of examples and sampling");
+  command->add_option("--seed", o->seed, "of examples and sampling")->check(kNotNegative);
   command->add_option("--shard", o->shard, "part i of n of the captions, as i/n");
-  command->add_option("--limit", o->limit, "stop after so many captions (0 = all)");
+  command->add_option("--limit", o->limit, "stop after so many captions (0 = all)")
+      ->check(kNotNegative);
   command->add_option("--caption-column", o->table.column,
                       "of a table without images, columns between tabs: the column of the caption, "
                       "by number (no header) or name");

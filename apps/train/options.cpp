@@ -65,8 +65,8 @@ void add_optimizer_options(CLI::App& command, TrainOptions& o) {
   add("--warmup", o.warmup, "steps of linear warm-up")->check(kNotNegative);
   add("--warmup-epochs", o.warmup_epochs, "warm-up in epochs, instead of --warmup");
   add("--wd", o.wd, "weight decay (of matrices and embeddings)")->check(kNotNegative);
-  add("--beta1", o.beta1, "AdamW beta1")->check(CLI::Range(0.0, 1.0));
-  add("--beta2", o.beta2, "AdamW beta2")->check(CLI::Range(0.0, 1.0));
+  add("--beta1", o.beta1, "AdamW beta1")->check(kBelowOne);
+  add("--beta2", o.beta2, "AdamW beta2")->check(kBelowOne);
   add("--eps", o.eps, "AdamW epsilon")->check(kNotNegative);
   add("--grad-clip-norm", o.grad_clip_norm, "clip the gradient norm (0 = off)")
       ->check(kNotNegative);
@@ -75,7 +75,7 @@ void add_optimizer_options(CLI::App& command, TrainOptions& o) {
       ->check(CLI::Range(0.0, 1.0));
   add("--image-interpolation", o.interpolation, "bilinear or bicubic (default: the model's)")
       ->check(CLI::IsMember({"", "bilinear", "bicubic"}));
-  add("--seed", o.seed, "of initialisation, order, crops and caption choice");
+  add("--seed", o.seed, "of initialisation, order, crops and caption choice")->check(kNotNegative);
 }
 
 void add_run_options(CLI::App& command, TrainOptions& o) {

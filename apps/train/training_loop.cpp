@@ -13,11 +13,14 @@ namespace laclip {
 namespace {
 
 void check_finite(Gradients g, int64_t done, const fs::path& folder) {
-  check(
-      std::isfinite(g.loss) && std::isfinite(g.norm),
-      "step {}: the loss is {} and the gradient norm {}; the weights of step {} are untouched and "
-      "the last checkpoint is kept in {}. Lower --lr, lengthen --warmup or set --grad-clip-norm 1",
-      done + 1, g.loss, g.norm, done, (folder / "checkpoints/latest").string());
+  if (std::isfinite(g.loss) && std::isfinite(g.norm)) return;
+  const fs::path latest = folder / "checkpoints/latest";
+  fail(
+      "step {}: the loss is {} and the gradient norm {}; {}. Lower --lr, lengthen --warmup or set "
+      "--grad-clip-norm 1",
+      done + 1, g.loss, g.norm,
+      fs::exists(latest) ? "the last checkpoint is kept in " + latest.string()
+                         : "no checkpoint was written before");
 }
 
 std::string text_of(const MetricValues& values) {

@@ -47,7 +47,7 @@ void add_world_command(CLI::App& root) {
       ->add_option("--test-images", s.test_images,
                    "held-out images, in equal parts for four zero-shot tasks and retrieval")
       ->check(kPositive);
-  command->add_option("--seed", s.seed, "of everything");
+  command->add_option("--seed", s.seed, "of everything")->check(kNotNegative);
   command->add_option("--image-size", s.image_size, "side in pixels")->check(CLI::Range(16, 1024));
   command->add_option("--shard-size", s.shard_size, "images of a shard")->check(kPositive);
   command->add_option("--documents", s.documents, "training documents for a rewriter")

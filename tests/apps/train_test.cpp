@@ -236,6 +236,7 @@ TEST_F(TrainCommand, ALossThatIsNotFiniteStopsTheRun) {
       arguments("diverged", {"--lr", "1e30", "--warmup", "0", "--save-every-n-steps", "1"}));
   EXPECT_EQ(outcome.code, 1);
   EXPECT_NE(outcome.err.find("the loss is"), std::string::npos) << outcome.err;
+  EXPECT_NE(outcome.err.find("is kept in"), std::string::npos) << outcome.err;
   EXPECT_TRUE(fs::exists(folder_ / "logs/diverged/checkpoints/latest/open_clip_model.safetensors"));
 }
 
@@ -249,6 +250,17 @@ TEST_F(TrainCommand, AFullDiskKeepsTheLastCheckpoint) {
   ASSERT_EQ(test::run(arguments("whole")).code, 0);
   ASSERT_EQ(test::run(arguments("full", {"--resume", "latest"})).code, 0);
   EXPECT_EQ(weights("full"), weights("whole"));
+}
+
+TEST_F(TrainCommand, ADamagedNewestCheckpointIsPassedOver) {
+  ASSERT_EQ(test::run(arguments("cut", {"--steps", "6"})).code, 0);
+  ASSERT_EQ(test::run(arguments("whole")).code, 0);
+  const fs::path newest = fs::canonical(folder_ / "logs/cut/checkpoints/latest");
+  fs::resize_file(newest / "open_clip_model.safetensors", 1000);
+  const Outcome outcome = test::run(arguments("cut", {"--resume", "latest"}));
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_NE(outcome.err.find("step_00000003"), std::string::npos) << outcome.err;
+  EXPECT_EQ(weights("cut"), weights("whole"));
 }
 
 TEST_F(TrainCommand, BadInputIsOneClearLine) {
