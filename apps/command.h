@@ -26,7 +26,8 @@ CLI::App* add_command(CLI::App& root, const std::string& name, const std::string
 // --device auto|cpu|cuda; parse_device() tells whether it is there.
 CLI::Option* add_device_option(CLI::App& command, std::string& device);
 
-// Values of options: a number above 0; from 0 on; from 0 to below 1. (CLI11's own say instead what the largest double is.)
+// Values of options: a number above 0; from 0 on; from 0 to below 1. (CLI11's own say instead what the
+// largest double is.)
 extern const CLI::Validator kPositive, kNotNegative, kBelowOne;
 
 // What went wrong in `command`, as one line with a cure, also for what libraries throw.

@@ -27,7 +27,8 @@ struct PartialShared {
 
 // Block (strip of rows, strip of columns), of row_tiles × column_tiles tiles. A thread keeps the
 // sums of its rows over the strip of columns; those of the columns are merged after each tile into
-// the block's own line of the partials. Logits, diagonal[B] too, are in units of ln 2. Arithmetic, 2E operations per logit, is the limit.
+// the block's own line of the partials. Logits, diagonal[B] too, are in units of ln 2. Arithmetic, 2E
+// operations per logit, is the limit.
 template <class Tile, class T = typename Tile::Element>
 __global__ void __launch_bounds__(Tile::kThreads, 2)
     contrastive_partial_kernel(Partials partials, float* diagonal, LogitOperand<T> image,

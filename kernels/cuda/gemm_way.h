@@ -29,8 +29,9 @@ int way_of(Stream& stream, const Gemm& shape, const GemmOperands& operands);
 std::optional<int> fastest_way(Stream& stream, const Gemm& shape, const GemmOperands& operands,
                                int algorithms);
 
-// From now on products of this kind take the own kernels in this run, whatever LACLIP_GEMM says: an
-// algorithm was found for another number of rows, or in another run, and has failed here. Warns once.
+// From now on products of this kind take the own kernels in this run: an algorithm was found for another
+// number of rows, or in another run, and has failed here. Warns once. Throws the error with
+// LACLIP_GEMM=library, which must not pass on the own kernels.
 void refuse_library(const Gemm& shape, const GemmOperands& operands, const Error& error);
 
 // Products of one kind take one way: rows are rounded up to an eighth of an octave.

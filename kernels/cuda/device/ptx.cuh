@@ -1,6 +1,6 @@
 // The instructions that CUDA C++ has no word for: tensor cores, matrix loads, asynchronous copies.
-// All PTX is here, with its twins for the host, but for the conversion in core/dtype.h; kernels/simt/tensor_core.h says how the
-// fragments of a matrix lie in the registers of a warp.
+// All PTX is here, with its twins for the host, but for the conversion in core/dtype.h;
+// kernels/simt/tensor_core.h says how the fragments of a matrix lie in the registers of a warp.
 #pragma once
 
 #include <cstdint>
