@@ -5,9 +5,6 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
-#include <string>
-#include <string_view>
 
 #include "kernels/core/device.h"
 #include "kernels/core/memory.h"
@@ -15,14 +12,7 @@
 
 namespace laclip {
 
-// Time spent in each op, by name; filled while a Stream points to it.
-struct OpProfile {
-  struct Entry {
-    int64_t calls = 0;
-    double seconds = 0;
-  };
-  std::map<std::string, Entry, std::less<>> ops;
-};
+struct OpProfile;  // profile.h
 
 // What a kernel can only find out while it runs ("embedding_forward: row 3: id 49409 …"). The first
 // fault of a stream stays there until the host looks.
