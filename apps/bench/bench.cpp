@@ -133,37 +133,36 @@ void bench(const BenchOptions& o) {
 
 }  // namespace
 
-void add_bench_command(CLI::App& root) {
-  CLI::App* command =
-      add_command(root, "bench",
-                  "speed, as fractions of the machine's ceilings measured in the same run");
+void add_bench_command(Program& program) {
+  Command command =
+      program.add_command("bench",
+                          "speed, as fractions of the machine's ceilings measured in the same run");
   auto o = std::make_shared<BenchOptions>();
-  command->add_option("what", o->what, "what to measure; `all` leaves out `ops`, each op by itself")
-      ->check(CLI::IsMember({"all", "ceilings", "ops", "step", "decode"}));
-  command->add_option("--model", o->model, "CLIP of the training step");
-  command->add_option("--precision", o->precision, "of the training step")
-      ->check(CLI::IsMember({"fp32", "bf16"}));
-  add_device_option(*command, o->device);
-  command->add_option("-b,--batch-size", o->batch_size, "of the training step")->check(kPositive);
-  command->add_option("--text-length", o->text_length, "tokens of a caption")->check(kPositive);
+  command.add_option("what", o->what, "what to measure; `all` leaves out `ops`, each op by itself")
+      .among({"all", "ceilings", "ops", "step", "decode"});
+  command.add_option("--model", o->model, "CLIP of the training step");
+  command.add_option("--precision", o->precision, "of the training step").among({"fp32", "bf16"});
+  add_device_option(command, o->device);
+  command.add_option("-b,--batch-size", o->batch_size, "of the training step").check(kPositive);
+  command.add_option("--text-length", o->text_length, "tokens of a caption").check(kPositive);
   command
-      ->add_option("--llama", o->decode.config,
-                   "config.json of decoding; without it a LLaMA of 1.1B")
-      ->check(CLI::ExistingFile);
+      .add_option("--llama", o->decode.config,
+                  "config.json of decoding; without it a LLaMA of 1.1B")
+      .check(kExistingFile);
   const auto count = [&](const char* flag, int& value, const char* help) {
-    command->add_option(flag, value, help)->check(kPositive);
+    command.add_option(flag, value, help).check(kPositive);
   };
   count("--slots", o->decode.slots, "of decoding: texts at once");
   count("--captions", o->decode.captions, "that decoding rewrites; without it one for each slot");
   count("--prefix-tokens", o->decode.prefix_tokens, "of the examples that all captions share");
   count("--caption-tokens", o->decode.caption_tokens, "of a caption");
   count("--new-tokens", o->decode.new_tokens, "of its rewrite");
-  command->add_option("--repeats", o->repeats, "the median counts")->check(kPositive);
-  command->add_option("--scale", o->scale, "of the sizes that `ops` takes; 1 = ViT-B-16, batch 256")
-      ->check(kPositive);
-  command->add_flag("--profile", o->profile, "time of each op of the step");
-  command->add_option("-o,--output", o->output, "also write the JSON lines to this file");
-  command->callback([o] { bench(*o); });
+  command.add_option("--repeats", o->repeats, "the median counts").check(kPositive);
+  command.add_option("--scale", o->scale, "of the sizes that `ops` takes; 1 = ViT-B-16, batch 256")
+      .check(kPositive);
+  command.add_flag("--profile", o->profile, "time of each op of the step");
+  command.add_option("-o,--output", o->output, "also write the JSON lines to this file");
+  command.callback([o] { bench(*o); });
 }
 
 }  // namespace laclip
