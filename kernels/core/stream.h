@@ -8,6 +8,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <tuple>
 
 #include "kernels/core/device.h"
 #include "kernels/core/memory.h"
@@ -51,6 +52,9 @@ class Stream {
   OpProfile* profile = nullptr;
   // A row's result has the same bits whatever rows stand beside it (decoding).
   bool batch_invariant = false;
+  // The caller promises that what linear ops are given as weights stays as it is while the stream lives (decoding):
+  // the CPU's GEMM packs each of them once and keeps the copy, which takes their memory a second time.
+  bool constant_weights = false;
   // LACLIP_SYNC=1: the host waits after each op, so that an error names the op that made it.
   bool synchronizes_each_op = false;
 
@@ -61,6 +65,9 @@ class Stream {
   Scratch& scratch() { return scratch_; }
   // The same of a matrix product, which may be a part of an op that has its own in use.
   Scratch& workspace() { return workspace_; }
+  // A weight's packed copy, by its address, shape and form; empty before the first use.
+  using PackedKey = std::tuple<const void*, int64_t, int64_t, int64_t, int64_t>;
+  Buffer& packed_weights(const PackedKey& key) { return packed_weights_[key]; }
 
   // ---- for CUDA implementations
   void* handle() const { return handle_; }  // cudaStream_t
@@ -71,6 +78,7 @@ class Stream {
  private:
   Device device_;
   Scratch scratch_, workspace_;
+  std::map<PackedKey, Buffer> packed_weights_;
   Staging staging_;
   Buffer fault_;
   void* handle_ = nullptr;
