@@ -97,11 +97,11 @@ void LlamaGenerator::fail_for_room() const {
   fail("no room for another prefix beside {}; drop prefixes that are not used any more", placed);
 }
 
-// A GPU works by tiles of rows, and few different numbers of them make few graphs: rows that nobody
-// needs fill up to a multiple.
+// A GPU works by tiles of rows, and few different numbers of them make few graphs. On a CPU oneDNN
+// compiles a product for each number, which takes a small model longer than the product. So rows that
+// nobody needs fill up to a multiple.
 void LlamaGenerator::fill_up() {
-  if (model_.device() == Device::cpu) return;
-  const int64_t unit = std::min(16, options_.slots);
+  const int64_t unit = std::min(model_.device() == Device::cpu ? 8 : 16, options_.slots);
   while (rows_.count() % unit != 0 && rows_.count() < options_.max_rows)
     rows_.add(0, 0, 0, spare_, 0);
   const auto wanted = [&] { return int64_t(rows_.wanted.size()); };

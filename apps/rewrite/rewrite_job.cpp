@@ -29,11 +29,11 @@ RewriteJob::RewriteJob(const RewriteOptions& o, CaptionTable table, ShardRange r
       order_(plan_, range),
       generator_options_(generator_options()),
       generator_(*llama_.model, generator_options_),
-      log_(o.output, settings(), range.begin, range.end),
+      settings_(make_settings()),
+      log_(o.output, settings_, range.begin, range.end),
       progress_("rewriting", "captions", int64_t(range.end - range.begin), int64_t(log_.count())) {}
 
-// All that decides the output; a resumed job must agree with it.
-Json RewriteJob::settings() const {
+Json RewriteJob::make_settings() const {
   return {{"mode", name_of(mode_)},
           {"seed", o_.seed},
           {"temperature", o_.temperature},
@@ -77,7 +77,7 @@ GeneratorOptions RewriteJob::generator_options() const {
 
 // The tokens that 19 of 20 captions do not exceed, of some that are spread evenly.
 int RewriteJob::usual_query() const {
-  constexpr size_t kMost = 1024;
+  constexpr size_t kMost = 256;
   const size_t count = range_.end - range_.begin, samples = std::min(count, kMost);
   std::vector<size_t> tokens;
   for (size_t i = 0; i < samples; ++i) {

@@ -38,9 +38,11 @@ class RewriteJob {
   const auto& tally() const { return log_.tally(); }
   int slots() const { return generator_options_.slots; }
   bool finished() const { return log_.finished(); }
-  Json settings() const;
+  // All that decides the output; a resumed job must agree with it.
+  const Json& settings() const { return settings_; }
 
  private:
+  Json make_settings() const;
   GeneratorOptions generator_options() const;
   void fit_memory(GeneratorOptions& options) const;
   int usual_query() const;
@@ -60,6 +62,7 @@ class RewriteJob {
   CaptionOrder order_;
   GeneratorOptions generator_options_;
   LlamaGenerator generator_;
+  Json settings_;
   RewriteLog log_;
   Progress progress_;
   OpProfile profile_;
