@@ -20,6 +20,19 @@ CLI::App* add_command(CLI::App& root, const std::string& name, const std::string
   return command;
 }
 
+CLI::Option* add_precision_option(CLI::App& command, std::string& precision,
+                                  const std::string& help) {
+  return command
+      .add_option("--precision", precision, help + "; auto: bf16 on a GPU, fp32 on a CPU")
+      ->check(CLI::IsMember({"auto", "fp32", "bf16"}));
+}
+
+void settle(CLI::App& command, const std::string& flag, const std::string& value) {
+  CLI::Option* option = command.get_option(flag);
+  option->clear();
+  option->default_str(value);
+}
+
 CLI::Option* add_device_option(CLI::App& command, std::string& device) {
   return command.add_option("--device", device, "where to run")
       ->check(CLI::IsMember({"auto", "cpu", "cuda"}));

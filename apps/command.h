@@ -23,6 +23,13 @@ void add_demo_command(CLI::App& root);
 // on the command line override it).
 CLI::App* add_command(CLI::App& root, const std::string& name, const std::string& description);
 
+// --precision auto|fp32|bf16; settled_precision() tells what auto is. `help` is in front of that.
+CLI::Option* add_precision_option(CLI::App& command, std::string& precision,
+                                  const std::string& help = "fp32 or bf16");
+
+// Notes what the command has made of "auto" or of an option that was not given, for config.toml.
+void settle(CLI::App& command, const std::string& flag, const std::string& value);
+
 // --device auto|cpu|cuda; parse_device() tells whether it is there.
 CLI::Option* add_device_option(CLI::App& command, std::string& device);
 

@@ -23,7 +23,7 @@ namespace laclip {
 namespace {
 
 struct BenchOptions {
-  std::string what = "all", model = "ViT-B-32", precision = "fp32", device = "auto", output;
+  std::string what = "all", model = "ViT-B-32", precision = "auto", device = "auto", output;
   double scale = 1;
   int batch_size = 32, repeats = 5, text_length = 22;
   bool profile = false;
@@ -140,8 +140,7 @@ void add_bench_command(CLI::App& root) {
   command->add_option("what", o->what, "what to measure; `all` leaves out `ops`, each op by itself")
       ->check(CLI::IsMember({"all", "ceilings", "ops", "step", "decode"}));
   command->add_option("--model", o->model, "CLIP of the training step");
-  command->add_option("--precision", o->precision, "of the training step")
-      ->check(CLI::IsMember({"fp32", "bf16"}));
+  add_precision_option(*command, o->precision, "of the training step");
   add_device_option(*command, o->device);
   command->add_option("-b,--batch-size", o->batch_size, "of the training step")->check(kPositive);
   command->add_option("--text-length", o->text_length, "tokens of a caption")->check(kPositive);
@@ -162,7 +161,10 @@ void add_bench_command(CLI::App& root) {
       ->check(kPositive);
   command->add_flag("--profile", o->profile, "time of each op of the step");
   command->add_option("-o,--output", o->output, "also write the JSON lines to this file");
-  command->callback([o] { bench(*o); });
+  command->callback([o] {
+    o->precision = settled_precision(o->precision, parse_device(o->device));
+    bench(*o);
+  });
 }
 
 }  // namespace laclip
