@@ -4,10 +4,12 @@
 #include <cmath>
 
 #include "kernels/core/cuda_runtime.h"
+#include "kernels/cuda/column_sums.h"
 #include "kernels/cuda/cublaslt.h"
 #include "kernels/cuda/device/gemm_bf16.cuh"
 #include "kernels/cuda/device/gemm_f32.cuh"
 #include "kernels/cuda/gemm_way.h"
+#include "kernels/ops/elementwise.h"
 
 namespace laclip::cuda {
 namespace {
@@ -131,9 +133,9 @@ void run(const Work& work, GemmTile tile) {
 
 // What gemm_algorithm() tells, without a text for each GEMM.
 struct LastGemm {
-  enum { none, built_in, library } by = none;
+  bool any = false;
   GemmPlan plan;
-  int algorithm = 0;
+  GemmAlgorithm algorithm;
 };
 thread_local LastGemm last_gemm;
 
@@ -201,7 +203,7 @@ void gemm_as(Stream& stream, const Gemm& g, const GemmOperands& operands, GemmPl
   check(g.epilogue != Epilogue::slope || beside, "gemm: a slope without u");
   check(g.epilogue == Epilogue::activation || !operands.kept, "gemm: nothing but u is kept");
   if (g.m == 0 || g.n == 0) return;
-  last_gemm = {LastGemm::built_in, plan, 0};
+  last_gemm = {true, plan, {}};
   constexpr int64_t kUnit = 64;  // parts of K begin at whole steps of every kernel
   const int64_t depth_per_part = round_up(std::max<int64_t>(ceil_div(g.k, plan.splits), 1), kUnit);
   const auto splits = int(std::max<int64_t>(ceil_div(g.k, depth_per_part), 1));
@@ -241,20 +243,27 @@ void gemm_as(Stream& stream, const Gemm& g, const GemmOperands& operands, GemmPl
   if (operands.row_sums) add_parts(stream, operands.row_sums, parts + in_c, splits, part, g.m);
 }
 
-void gemm_by(Stream& stream, const Gemm& g, const GemmOperands& operands, int way) {
-  if (way == kOwnKernels) return gemm_as(stream, g, operands, plan_gemm(g, operands));
+void gemm_by(Stream& stream, const Gemm& g, const GemmOperands& operands,
+             const GemmAlgorithm& algorithm) {
+  using Maker = GemmAlgorithm::Maker;
+  if (algorithm.maker == Maker::built_in)
+    return gemm_as(stream, g, operands, plan_gemm(g, operands));
   GemmOperands sum = operands;
+  sum.row_sums = nullptr;
   if (operands.kept) sum.c = operands.kept;
+  const bool sums_come_along = operands.row_sums && algorithm.maker == Maker::library;
   std::byte* workspace = stream.workspace().reserve_bytes(
-      kCublasltWorkspace + (operands.row_sums ? 4 * round_up(g.m, 4) : 0));
-  if (operands.row_sums) sum.row_sums = reinterpret_cast<float*>(workspace + kCublasltWorkspace);
-  cublaslt_gemm(stream, g, sum, way, workspace);
-  last_gemm = {LastGemm::library, {}, way};
+      kCublasltWorkspace + (sums_come_along ? 4 * round_up(g.m, 4) : 0));
+  if (sums_come_along) sum.row_sums = reinterpret_cast<float*>(workspace + kCublasltWorkspace);
+  cublaslt_gemm(stream, g, sum, algorithm.of_library, workspace);
+  last_gemm = {true, {}, algorithm};
   if (operands.row_sums) {
-    if (!g.accumulate)
-      cuda_copy_on_device(stream.handle(), operands.row_sums, sum.row_sums, 4 * g.m);
-    else
+    if (!g.accumulate) fill(stream, Tensor{operands.row_sums, {g.m}, DType::f32, Device::cuda}, 0);
+    if (sums_come_along)
       add_parts(stream, operands.row_sums, sum.row_sums, 1, 0, g.m);
+    else
+      add_column_sums(stream, operands.row_sums, operands.a, {g.k, g.m}, g.type,
+                      reinterpret_cast<float*>(workspace), kCublasltWorkspace);
   }
   const auto flat = [&](const void* at) {
     return Tensor{const_cast<void*>(at), {g.m, g.n}, g.c_type, Device::cuda};
@@ -266,21 +275,27 @@ void gemm_by(Stream& stream, const Gemm& g, const GemmOperands& operands, int wa
 }
 
 void gemm(Stream& stream, const Gemm& g, const GemmOperands& operands) {
-  const int way = stream.batch_invariant ? kOwnKernels : way_of(stream, g, operands);
-  if (way == kOwnKernels) return gemm_by(stream, g, operands, way);
+  const GemmAlgorithm built_in;
+  if (stream.batch_invariant) return gemm_by(stream, g, operands, built_in);
+  const GemmAlgorithm algorithm = autotuned(stream, g, operands);
+  if (algorithm == built_in) return gemm_by(stream, g, operands, algorithm);
   try {
-    gemm_by(stream, g, operands, way);
+    gemm_by(stream, g, operands, algorithm);
   } catch (const Error& error) {  // the library takes nothing of what it refuses
+    cuda_forget_error();
     refuse_library(g, operands, error);
-    gemm_by(stream, g, operands, kOwnKernels);
+    gemm_by(stream, g, operands, built_in);
   }
 }
 
 std::string gemm_algorithm() {
   const LastGemm& last = last_gemm;
-  if (last.by == LastGemm::none) return "";
-  if (last.by == LastGemm::library)
-    return fmt::format("{} algorithm {}", cublaslt_name(), last.algorithm);
+  if (!last.any) return "";
+  if (last.algorithm.maker != GemmAlgorithm::Maker::built_in)
+    return fmt::format("{} {}{}", cublaslt_name(), cublaslt_text(last.algorithm.of_library),
+                       last.algorithm.maker == GemmAlgorithm::Maker::library_then_sums
+                           ? ", then row sums"
+                           : "");
   const std::string_view tile = name_of(last.plan.tile);
   return last.plan.splits > 1 ? fmt::format("built-in {} in {} parts of K", tile, last.plan.splits)
                               : fmt::format("built-in {}", tile);
