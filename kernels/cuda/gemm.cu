@@ -79,7 +79,7 @@ struct Work {  // of one launch
   const GemmOperands& operands;
   GemmOutput out;
   int64_t depth_per_part;
-  bool aligned;
+  bool aligned, wide;  // the operands; rows of c and of what lies beside it
 
   template <class Tile>
   dim3 blocks() const {
@@ -88,21 +88,33 @@ struct Work {  // of one launch
   }
   template <class Tile, Layout kA, Layout kB, Epilogue kEpilogue, bool kRowSums>
   void run_f32() const {
-    launch<gemm_f32_kernel<Tile, kA, kB, kEpilogue, kRowSums>>(
-        stream,
-        Grid{blocks<Tile>(), Tile::kThreads,
-             int64_t(sizeof(typename FmaProduct<Tile, kA, kB>::Shared))},
-        out, static_cast<const float*>(operands.a), static_cast<const float*>(operands.b), shape.k,
-        depth_per_part, aligned);
+    const auto with = [&]<Store kStore>() {
+      launch<gemm_f32_kernel<Tile, kA, kB, kEpilogue, kStore, kRowSums>>(
+          stream,
+          Grid{blocks<Tile>(), Tile::kThreads,
+               int64_t(sizeof(typename FmaProduct<Tile, kA, kB>::Shared))},
+          out, static_cast<const float*>(operands.a), static_cast<const float*>(operands.b),
+          shape.k, depth_per_part, aligned);
+    };
+    if (wide && out.to_f32) return with.template operator()<Store::f32_packs>();
+    with.template operator()<Store::elements>();
   }
   template <class Tile, Layout kA, Layout kB, Epilogue kEpilogue, bool kAligned, bool kRowSums>
   void run_bf16() const {
-    launch<gemm_bf16_kernel<Tile, kA, kB, kEpilogue, kAligned, kRowSums>>(
-        stream,
-        Grid{blocks<Tile>(), Tile::kThreads,
-             int64_t(sizeof(typename TensorProduct<Tile, kA, kB>::Shared))},
-        out, static_cast<const bf16*>(operands.a), static_cast<const bf16*>(operands.b), shape.k,
-        depth_per_part);
+    const auto with = [&]<Store kStore>() {
+      launch<gemm_bf16_kernel<Tile, kA, kB, kEpilogue, kStore, kAligned, kRowSums>>(
+          stream,
+          Grid{blocks<Tile>(), Tile::kThreads,
+               int64_t(sizeof(typename TensorProduct<Tile, kA, kB>::Shared))},
+          out, static_cast<const bf16*>(operands.a), static_cast<const bf16*>(operands.b), shape.k,
+          depth_per_part);
+    };
+    // Only what occurs: row sums go with a result in f32, an activation and a slope with one in bf16.
+    if constexpr (kAligned && kEpilogue == Epilogue::sum)
+      if (wide && out.to_f32) return with.template operator()<Store::f32_packs>();
+    if constexpr (kAligned && !kRowSums)
+      if (wide && !out.to_f32) return with.template operator()<Store::bf16_packs>();
+    with.template operator()<Store::elements>();
   }
 };
 
@@ -192,6 +204,7 @@ void gemm_as(Stream& stream, const Gemm& g, const GemmOperands& operands, GemmPl
   check(!g.accumulate || g.c_type == DType::f32, "gemm: sums are accumulated in f32");
   check(!operands.row_sums || (g.a == Layout::transposed && g.b == Layout::plain),
         "gemm: row sums are of a transposed a and a plain b");
+  check(!operands.row_sums || g.c_type == DType::f32, "gemm: row sums go with a c in f32");
   check(tile_is_possible(g, operands, plan.tile), "gemm: this tile cannot make this product");
   check(g.epilogue == Epilogue::sum ||
             (!g.accumulate && g.a == Layout::plain &&
@@ -222,11 +235,11 @@ void gemm_as(Stream& stream, const Gemm& g, const GemmOperands& operands, GemmPl
                     .part = 0,
                     .to_f32 = g.c_type == DType::f32,
                     .accumulate = g.accumulate,
-                    .quick = g.kind == Activation::quick_gelu,
-                    .wide = wide && begins_wide(operands.c) && begins_wide(beside) &&
-                            begins_wide(operands.kept)},
+                    .quick = g.kind == Activation::quick_gelu},
                    depth_per_part,
-                   aligned_operands(g, operands)};
+                   aligned_operands(g, operands),
+                   wide && begins_wide(operands.c) && begins_wide(beside) &&
+                       begins_wide(operands.kept)};
   if (splits == 1) return run(whole, plan.tile);
   check(g.accumulate && !operands.bias && !beside, "gemm: only accumulated sums are split");
   // A part is c, then the row sums; it begins at a multiple of 16 bytes.
@@ -237,7 +250,7 @@ void gemm_as(Stream& stream, const Gemm& g, const GemmOperands& operands, GemmPl
   parted.out.row_sums = operands.row_sums ? parts + in_c : nullptr;
   parted.out.part = part;
   parted.out.accumulate = false;
-  parted.out.wide = wide;
+  parted.wide = wide;
   run(parted, plan.tile);
   add_parts(stream, static_cast<float*>(operands.c), parts, splits, part, g.m * g.n);
   if (operands.row_sums) add_parts(stream, operands.row_sums, parts + in_c, splits, part, g.m);
