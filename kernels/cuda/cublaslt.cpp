@@ -207,6 +207,12 @@ Prepared* prepared(const Gemm& g, const GemmOperands& operands) {
 
 int64_t cublaslt_version() { return library() ? int64_t(library()->version()) : 0; }
 
+std::string cublaslt_name() {
+  const int64_t version = cublaslt_version();  // 130100 is 13.1.0
+  if (version == 0) return "";
+  return fmt::format("cuBLASLt {}.{}.{}", version / 10000, version / 100 % 100, version % 100);
+}
+
 int cublaslt_algorithms(const Gemm& g, const GemmOperands& operands) {
   const std::lock_guard lock(preparing);
   const Prepared* product = prepared(g, operands);

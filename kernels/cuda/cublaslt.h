@@ -22,6 +22,7 @@ inline constexpr int64_t kCublasltWorkspace = int64_t(32) << 20;
 void cublaslt_gemm(Stream& stream, const Gemm& shape, const GemmOperands& operands, int algorithm,
                    void* workspace);
 
-int64_t cublaslt_version();  // 0: there is no library
+int64_t cublaslt_version();   // 0: there is no library
+std::string cublaslt_name();  // "cuBLASLt 13.1.0"; "" if there is no library
 
 }  // namespace laclip::cuda

@@ -129,6 +129,18 @@ void run(const Work& work, GemmTile tile) {
   });
 }
 
+// What gemm_algorithm() tells, without a text for each GEMM.
+struct LastGemm {
+  enum { none, built_in, library } by = none;
+  GemmPlan plan;
+  int algorithm = 0;
+};
+thread_local LastGemm last_gemm;
+
+std::string_view name_of(GemmTile tile) {
+  return tile == GemmTile::skinny ? "16x32" : tile == GemmTile::small ? "64x64" : "128x128";
+}
+
 void add_parts(Stream& stream, float* to, const float* parts, int splits, int64_t part,
                int64_t count) {
   launch<gemm_add_parts_kernel>(stream, grid_of(ceil_div(count, 4)), to, parts, splits, part, count,
@@ -189,6 +201,7 @@ void gemm_as(Stream& stream, const Gemm& g, const GemmOperands& operands, GemmPl
   check(g.epilogue != Epilogue::slope || beside, "gemm: a slope without u");
   check(g.epilogue == Epilogue::activation || !operands.kept, "gemm: nothing but u is kept");
   if (g.m == 0 || g.n == 0) return;
+  last_gemm = {LastGemm::built_in, plan, 0};
   constexpr int64_t kUnit = 64;  // parts of K begin at whole steps of every kernel
   const int64_t depth_per_part = round_up(std::max<int64_t>(ceil_div(g.k, plan.splits), 1), kUnit);
   const auto splits = int(std::max<int64_t>(ceil_div(g.k, depth_per_part), 1));
@@ -236,6 +249,7 @@ void gemm_by(Stream& stream, const Gemm& g, const GemmOperands& operands, int wa
       kCublasltWorkspace + (operands.row_sums ? 4 * round_up(g.m, 4) : 0));
   if (operands.row_sums) sum.row_sums = reinterpret_cast<float*>(workspace + kCublasltWorkspace);
   cublaslt_gemm(stream, g, sum, way, workspace);
+  last_gemm = {LastGemm::library, {}, way};
   if (operands.row_sums) {
     if (!g.accumulate)
       cuda_copy_on_device(stream.handle(), operands.row_sums, sum.row_sums, 4 * g.m);
@@ -260,6 +274,16 @@ void gemm(Stream& stream, const Gemm& g, const GemmOperands& operands) {
     refuse_library(g, operands, error);
     gemm_by(stream, g, operands, kOwnKernels);
   }
+}
+
+std::string gemm_algorithm() {
+  const LastGemm& last = last_gemm;
+  if (last.by == LastGemm::none) return "";
+  if (last.by == LastGemm::library)
+    return fmt::format("{} algorithm {}", cublaslt_name(), last.algorithm);
+  const std::string_view tile = name_of(last.plan.tile);
+  return last.plan.splits > 1 ? fmt::format("built-in {} in {} parts of K", tile, last.plan.splits)
+                              : fmt::format("built-in {}", tile);
 }
 
 }  // namespace laclip::cuda

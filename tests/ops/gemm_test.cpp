@@ -307,6 +307,16 @@ TEST(GemmWay, MeasuringAndRefusingLeaveTheResultAlone) {
   EXPECT_EQ(c.load(), Doubles(24 * 16, 7));
 }
 
+TEST_F(CudaGemm, TellsItsAlgorithm) {
+  run({24, 16, 32, plain, transposed, DType::bf16, DType::bf16}, {GemmTile::skinny}, {});
+  EXPECT_EQ(cuda::gemm_algorithm(), "built-in 16x32");
+  run({24, 16, 192, transposed, plain, DType::bf16, DType::f32, true}, {GemmTile::large, 3}, {});
+  EXPECT_EQ(cuda::gemm_algorithm(), "built-in 128x128 in 3 parts of K");
+  if (cuda::cublaslt_version() == 0) return;
+  run({24, 16, 32, plain, transposed, DType::bf16, DType::bf16}, {}, {.by_cublaslt = true});
+  EXPECT_EQ(cuda::gemm_algorithm(), cuda::cublaslt_name() + " algorithm 0");
+}
+
 TEST_F(CudaGemm, PlansFitTheProduct) {
   const auto plan = [](const Gemm& g) {
     return cuda::plan_gemm(g, {nullptr, nullptr, nullptr});  // null is a multiple of 16
