@@ -20,9 +20,9 @@ class Rotation {
     do {
       sets_.emplace_back(stream, noise);
       calls_.push_back(row.make(sets_.back()));
-    } while (int(sets_.size()) < kLeastSets ||
-             (int(sets_.size()) < kMostSets &&
-              int64_t(sets_.size()) * sets_.front().size() < kBytes));
+    } while (
+        int(sets_.size()) < kLeastSets ||
+        (int(sets_.size()) < kMostSets && int64_t(sets_.size()) * sets_.front().size() < kBytes));
     for (const auto& call : calls_) call(stream_);  // working memory grows, GEMMs are timed
     stream_.synchronize();
   }
@@ -73,16 +73,15 @@ class OpBench {
 };
 
 double OpBench::product(int64_t n, DType type) {
-  Rotation calls(stream_, noise_, {"", "", type, 0, 0, [&](Operands& o) -> OpRow::Call {
-                                     const auto matrix = [&](float deviation) {
-                                       return type == DType::f32 ? o.f32({n, n}, deviation)
-                                                                 : o.bf16({n, n}, deviation);
-                                     };
-                                     const Tensor x = matrix(1), w = matrix(1), y = matrix(1);
-                                     return [=](Stream& s) {
-                                       linear_forward(s, y, x, w, none, none);
-                                     };
-                                   }});
+  Rotation calls(
+      stream_, noise_,
+      {"", "", type, 0, 0, [&](Operands& o) -> OpRow::Call {
+         const auto matrix = [&](float deviation) {
+           return type == DType::f32 ? o.f32({n, n}, deviation) : o.bf16({n, n}, deviation);
+         };
+         const Tensor x = matrix(1), w = matrix(1), y = matrix(1);
+         return [=](Stream& s) { linear_forward(s, y, x, w, none, none); };
+       }});
   return 2 * std::pow(double(n), 3) / seconds_of(calls) / 1e9;
 }
 
@@ -109,18 +108,20 @@ Json OpBench::measured(const OpRow& r) {
   Rotation calls(stream_, noise_, r);
   const double seconds = seconds_of(calls);
   const double gbs = r.bytes / seconds / 1e9, gflops = r.flops / seconds / 1e9;
-  Json row = {{"bench", "op"},      {"op", r.op},         {"shape", r.shape}, {"precision", name_of(r.type)},
-              {"seconds", seconds}, {"gbs", gbs},         {"gflops", gflops}, {"sets", calls.sets()}};
+  Json row = {{"bench", "op"},      {"op", r.op},
+              {"shape", r.shape},   {"precision", name_of(r.type)},
+              {"seconds", seconds}, {"gbs", gbs},
+              {"gflops", gflops},   {"sets", calls.sets()}};
   if (copy_gbs_ > 0) row["bandwidth_fraction"] = gbs / copy_gbs_;
   if (product_gflops_ > 0 && r.flops > 0 && r.type == DType::bf16)
     row["compute_fraction"] = gflops / product_gflops_;
   const bool gemm = r.op.find("linear_") != std::string::npos;
   if (gemm && o_.device == Device::cuda) row["algorithm"] = cuda::gemm_algorithm();
-  log_info("{:28} {:28} {:5} {:10.1f} us  {:7.0f} GB/s ({:3.0f} %)  {:8.0f} GFLOP/s ({:3.0f} %)  {}",
-           r.op, r.shape, name_of(r.type), 1e6 * seconds, gbs,
-           copy_gbs_ > 0 ? 100 * gbs / copy_gbs_ : 0.0, gflops,
-           product_gflops_ > 0 ? 100 * gflops / product_gflops_ : 0.0,
-           row.value("algorithm", ""));
+  log_info(
+      "{:28} {:28} {:5} {:10.1f} us  {:7.0f} GB/s ({:3.0f} %)  {:8.0f} GFLOP/s ({:3.0f} %)  {}",
+      r.op, r.shape, name_of(r.type), 1e6 * seconds, gbs,
+      copy_gbs_ > 0 ? 100 * gbs / copy_gbs_ : 0.0, gflops,
+      product_gflops_ > 0 ? 100 * gflops / product_gflops_ : 0.0, row.value("algorithm", ""));
   return row;
 }
 

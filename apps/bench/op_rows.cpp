@@ -162,9 +162,7 @@ void OpList::epilogues(int64_t N, int64_t C, int64_t F) {
       [=](Operands& o) -> Call {
         const Tensor x = o.bf16({N, C}), u = o.bf16({N, F}), h = o.bf16({N, F}),
                      w = o.bf16({F, C}, 0.02f), b = o.bf16({F});
-        return [=](Stream& s) {
-          linear_activation_forward(s, h, u, x, w, b, Activation::gelu);
-        };
+        return [=](Stream& s) { linear_activation_forward(s, h, u, x, w, b, Activation::gelu); };
       });
   add("linear_activation_backward", shape, DType::bf16, operands + 2 * n * f, flops,
       [=](Operands& o) -> Call {
@@ -224,16 +222,15 @@ void OpList::contrastive() {
 
 void OpList::optimizer() {
   const int64_t N = scaled(150'000'000);
-  add("adamw", fmt::format("{}", N), DType::f32, 30.0 * double(N), 0,
-      [=](Operands& o) -> Call {
-        const Tensor w = o.f32({N}), m = o.f32({N}), v = o.f32({N}), g = o.f32({N}),
-                     value = o.bf16({N});
-        // Moments of squares are not negative: beta2 = 0 makes them those of the gradient.
-        adamw(o.stream(), w, m, v, value, g, none, {.lr = 0, .beta2 = 0, .step = 1});
-        return [=](Stream& s) {
-          adamw(s, w, m, v, value, g, none, {.lr = 1e-6f, .decay = 0.1f, .step = 2});
-        };
-      });
+  add("adamw", fmt::format("{}", N), DType::f32, 30.0 * double(N), 0, [=](Operands& o) -> Call {
+    const Tensor w = o.f32({N}), m = o.f32({N}), v = o.f32({N}), g = o.f32({N}),
+                 value = o.bf16({N});
+    // Moments of squares are not negative: beta2 = 0 makes them those of the gradient.
+    adamw(o.stream(), w, m, v, value, g, none, {.lr = 0, .beta2 = 0, .step = 1});
+    return [=](Stream& s) {
+      adamw(s, w, m, v, value, g, none, {.lr = 1e-6f, .decay = 0.1f, .step = 2});
+    };
+  });
 }
 
 // Crops of side × side pixels, with as many taps as bilinear ones have.
@@ -295,8 +292,8 @@ void OpList::cached_attention(int64_t N, int64_t heads, int64_t prefixes) {
              own_count = per_row([](int64_t) { return kOwn; });
   const double c = double(C), tokens = double(N) * (kPrefix + kOwn);
   add(fmt::format("cached_attention, {} prefix{}", prefixes, prefixes == 1 ? "" : "es"),
-      fmt::format("{} x {} heads", N, heads), DType::bf16,
-      4 * double(pool) * c + 8 * double(N) * c, 4 * tokens * c, [=](Operands& o) -> Call {
+      fmt::format("{} x {} heads", N, heads), DType::bf16, 4 * double(pool) * c + 8 * double(N) * c,
+      4 * tokens * c, [=](Operands& o) -> Call {
         const Tensor qkv = o.bf16({N, 3 * C}), y = o.bf16({N, C}), keys = o.bf16({pool, C}),
                      values = o.bf16({pool, C}), from = o.list(prefix_begin),
                      many = o.list(prefix_count), own_from = o.list(own_begin),
