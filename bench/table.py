@@ -1,5 +1,5 @@
-"""Prints JSON lines, and the CSV of ncu, as Markdown tables, one for each kind of bench; a row of ours has the
-time of PyTorch beside it, where the same was measured: python3 bench/table.py FILE…"""
+"""Prints JSON lines, the CSV of ncu and the text of nvidia-smi dmon as Markdown tables, one for each kind of bench;
+a row of ours has the time of PyTorch beside it, where the same was measured: python3 bench/table.py FILE…"""
 
 import csv
 import json
@@ -65,16 +65,38 @@ def ncu(path):
     return list(kernels.values())
 
 
-everything, counted = [], []
+def dmon(path):
+    """The range of clocks and power while the GPU worked."""
+    columns, seconds = [], []
+    for line in open(path):
+        words = line.split()
+        if words and words[0].startswith("#"):
+            columns = [words[0].lstrip("#"), *words[1:]] if "pclk" in words else columns
+        elif len(words) == len(columns):
+            seconds.append(dict(zip(columns, words)))
+    busy = [second for second in seconds if second.get("sm", "-") not in ("0", "-")]
+    rows = []
+    for name, what in [("pclk", "SM clock (MHz)"), ("mclk", "memory clock (MHz)"), ("pwr", "power (W)")]:
+        values = sorted(int(second[name]) for second in busy if second.get(name, "-").isdigit())
+        if values:
+            rows.append({"while it works": what, "least": values[0], "median": values[len(values) // 2],
+                         "most": values[-1]})
+    return rows
+
+
+everything, counted, clocks = [], [], []
 for file in sys.argv[1:]:
     if file.endswith(".csv"):
         counted += ncu(file)
+    elif file.endswith(".txt"):
+        clocks += dmon(file)
     else:
         everything += json_lines(file)
 beside_peers(everything)
 for kind in dict.fromkeys(row["bench"] for row in everything):
     print(f"\n## {kind}\n")
     table([row for row in everything if row["bench"] == kind])
-if counted:
-    print("\n## ncu\n")
-    table(counted)
+for title, rows in [("ncu", counted), ("clocks", clocks)]:
+    if rows:
+        print(f"\n## {title}\n")
+        table(rows)

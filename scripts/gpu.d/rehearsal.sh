@@ -4,7 +4,10 @@ stub() { cat > "$stubs/$1"; chmod +x "$stubs/$1"; }
 stub nvidia-smi <<'STUB'
 #!/bin/sh
 case $1 in
-  dmon) while :; do echo "rehearsal"; sleep 1; done ;;
+  dmon)
+    echo "#Time gpu pwr sm mclk pclk"
+    while :; do echo "00:00:00 0 1 1 1 1"; sleep 1; done
+    ;;
   *) echo "name"; echo "a rehearsal without a GPU; its times say nothing" ;;
 esac
 STUB
