@@ -3,11 +3,10 @@
 #pragma once
 
 #include <array>
+#include <deque>
 #include <functional>
-#include <memory>
 #include <optional>
 #include <string>
-#include <vector>
 
 #include "kernels/core/memory.h"
 
@@ -31,21 +30,16 @@ class PinnedBuffer {
 };
 
 // What a stream has under way to the device. Pieces are taken one after the other; all are free again
-// when the host has waited for the stream. Blocks go to the next stream that needs some.
+// when the host has waited for the stream.
 class Staging {
  public:
   static constexpr int64_t kMost = 1 << 20;  // bytes of a piece
-  Staging() = default;
-  ~Staging();
-  Staging(const Staging&) = delete;
-  Staging& operator=(const Staging&) = delete;
-
   std::byte* take(int64_t bytes);
   void clear() { block_ = 0, used_ = 0; }
 
  private:
-  std::vector<std::unique_ptr<PinnedBuffer>> blocks_;  // of kMost
-  size_t block_ = 0;  // that is being given out, and how much of it
+  std::deque<PinnedBuffer> blocks_;  // of kMost
+  size_t block_ = 0;                 // that is being given out, and how much of it
   int64_t used_ = 0;
 };
 
