@@ -56,6 +56,8 @@ TEST(Plan, TrainingTakesNoMore) {
   const int64_t taken = before - cuda_memory().free, total = planned["total"].get<int64_t>(),
                 allowance = planned["bytes"]["allowance for ops"].get<int64_t>();
   EXPECT_LE(taken, total);
+  for (const Parameter& parameter : model.parameters().list())
+    EXPECT_GE(allowance, (int64_t(256) << 20) + 4 * parameter.shape.elements()) << parameter.name;
   EXPECT_GE(taken, total - allowance - total / 10);  // the rest of the plan is no guess
 }
 
