@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <functional>
+#include <set>
 #include <string>
 
 #include "kernels/core/cuda_runtime.h"
@@ -163,6 +164,18 @@ TEST(Staging, PiecesDoNotOverlapAndAreGivenOutAgain) {
   staging.clear();
   EXPECT_EQ(staging.take(1), first);
   EXPECT_THROW(staging.take(Staging::kMost + 1), Error);
+}
+
+TEST(Staging, BlocksGoToTheNextThatNeedsSome) {
+  if (cuda_devices() == 0) GTEST_SKIP() << "no GPU";
+  std::byte *first = nullptr, *beside = nullptr;
+  {
+    Staging one, other;
+    first = one.take(1), beside = other.take(1);
+    EXPECT_NE(first, beside);
+  }
+  Staging later, last;
+  EXPECT_EQ((std::set{later.take(1), last.take(1)}), (std::set{first, beside}));
 }
 
 TEST(Upload, ArrivesInTheOrderOfTheStreamThatWaits) {
