@@ -51,6 +51,7 @@ LlamaGenerator::LlamaGenerator(const Llama& model, GeneratorOptions options)
       slots_(size_t(options_.slots)),
       spare_(int32_t(pool_.tokens() - 1)) {
   stream_.batch_invariant = true;  // a text does not depend on its neighbours
+  stream_.constant_weights = true;
   const int64_t longest = int64_t(options_.max_prefix_tokens) + options_.max_own_tokens;
   check(longest <= model.config().max_length,
         "prefixes of {} and texts of {} tokens do not fit the "
@@ -97,11 +98,11 @@ void LlamaGenerator::fail_for_room() const {
   fail("no room for another prefix beside {}; drop prefixes that are not used any more", placed);
 }
 
-// A GPU works by tiles of rows, and few different numbers of them make few graphs. On a CPU oneDNN
-// compiles a product for each number, which takes a small model longer than the product. So rows that
-// nobody needs fill up to a multiple.
+// A GPU works by tiles of rows, and few different numbers of them make few graphs: rows that nobody
+// needs fill up to a multiple.
 void LlamaGenerator::fill_up() {
-  const int64_t unit = std::min(model_.device() == Device::cpu ? 8 : 16, options_.slots);
+  if (model_.device() == Device::cpu) return;
+  const int64_t unit = std::min(16, options_.slots);
   while (rows_.count() % unit != 0 && rows_.count() < options_.max_rows)
     rows_.add(0, 0, 0, spare_, 0);
   const auto wanted = [&] { return int64_t(rows_.wanted.size()); };

@@ -1,6 +1,6 @@
 // laclip bench: speed of a CLIP training step, of rewriting and of single ops, as fractions of the ceilings
 // measured in the same run.
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <cmath>

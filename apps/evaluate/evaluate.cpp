@@ -1,5 +1,5 @@
 // laclip evaluate: zero-shot classification and retrieval of a checkpoint.
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <memory>
 

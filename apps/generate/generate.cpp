@@ -1,5 +1,5 @@
 // laclip generate: continues prompts with a LLaMA model.
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <memory>
 

@@ -1,5 +1,5 @@
 // laclip inspect: what a file is, and whether it is sound; one JSON line each.
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <map>
 #include <memory>

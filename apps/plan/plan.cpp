@@ -1,5 +1,5 @@
 // laclip plan: the memory of a CLIP training step by purpose, and the largest batch that fits.
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <optional>

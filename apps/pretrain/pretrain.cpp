@@ -1,5 +1,5 @@
 // laclip pretrain: trains a LLaMA on documents, from nothing or from given weights.
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <memory>

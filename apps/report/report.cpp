@@ -1,5 +1,5 @@
 // laclip report: one self-contained HTML page about any number of runs, side by side.
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <map>
 #include <memory>

@@ -1,5 +1,5 @@
 // laclip rewrite: new captions from old ones, by in-context learning.
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <memory>
 

@@ -1,5 +1,5 @@
 // laclip tokenize: text to ids and back; own vocabularies.
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <iostream>

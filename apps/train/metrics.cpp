@@ -1,6 +1,6 @@
 #include "apps/train/metrics.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <charconv>
 

@@ -1,5 +1,5 @@
 // laclip train: CLIP on originals and rewrites.
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <cmath>
 #include <memory>

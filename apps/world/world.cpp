@@ -1,5 +1,5 @@
 // laclip world: a small drawn world with captions, tasks and rewriting pairs.
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <memory>
 #include <thread>

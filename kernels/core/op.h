@@ -9,10 +9,8 @@
 #pragma once
 
 #include <concepts>
-#include <string>
 #include <type_traits>
 
-#include "base/timer.h"
 #include "kernels/core/contract.h"
 #include "kernels/core/cpu_level.h"
 #include "kernels/core/roles.h"
@@ -23,6 +21,18 @@ namespace laclip {
 template <class T>
 concept Operand =
     std::same_as<T, In> || std::same_as<T, Out> || std::same_as<T, Acc> || std::same_as<T, InOut>;
+
+// What stands around the call of an implementation: the order of LACLIP_SYNC, the times of a profile.
+class OpCall {
+ public:
+  OpCall(Stream& stream, const Contract& contract);
+  void end();  // not reached after an error
+
+ private:
+  Stream& stream_;
+  const Contract& contract_;
+  double begin_ = 0;  // of a profile, s
+};
 
 template <class Signature>
 class Op;
@@ -51,22 +61,9 @@ class Op<void(Stream&, Args...)> {
     contract_.check(operands, stream.device());
     if (stream.dry_run) return;
     Function* function = stream.device() == Device::cpu ? cpu_.get() : cuda_;
-    stream.begin_op(contract_.text.data());
-    if (!stream.profile) {
-      function(stream, args...);
-      if (stream.synchronizes_each_op) synchronize(stream);
-      return;
-    }
-    stream.synchronize();
-    const Timer timer;
+    OpCall call(stream, contract_);
     function(stream, args...);
-    stream.synchronize();
-    auto& ops = stream.profile->ops;
-    auto entry = ops.find(contract_.op);
-    if (entry == ops.end())
-      entry = ops.emplace(std::string(contract_.op), OpProfile::Entry{}).first;
-    entry->second.calls += 1;
-    entry->second.seconds += timer.seconds();
+    call.end();
   }
 
   const Contract& contract() const { return contract_; }
@@ -90,15 +87,6 @@ class Op<void(Stream&, Args...)> {
       return Side::attribute;
     else
       return Arg::role == Role::in ? Side::read : Side::written;
-  }
-
-  void synchronize(Stream& stream) const {
-    try {
-      stream.synchronize();
-    } catch (const std::exception& error) {
-      if (std::string_view(error.what()).starts_with(contract_.op)) throw;
-      fail("{}: {}", contract_.op, error.what());
-    }
   }
 
   Contract contract_;

@@ -5,10 +5,7 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
-#include <string>
-#include <string_view>
-#include <tuple>
+#include <memory>
 
 #include "kernels/core/device.h"
 #include "kernels/core/memory.h"
@@ -16,14 +13,7 @@
 
 namespace laclip {
 
-// Time spent in each op, by name; filled while a Stream points to it.
-struct OpProfile {
-  struct Entry {
-    int64_t calls = 0;
-    double seconds = 0;
-  };
-  std::map<std::string, Entry, std::less<>> ops;
-};
+struct OpProfile;  // profile.h
 
 // What a kernel can only find out while it runs ("embedding_forward: row 3: id 49409 …"). The first
 // fault of a stream stays there until the host looks.
@@ -38,6 +28,8 @@ struct FaultSink {
   KernelFault* at;
   const char* contract;
 };
+
+struct PackedWeights;  // packed_weights.h
 
 class Stream {
  public:
@@ -65,9 +57,7 @@ class Stream {
   Scratch& scratch() { return scratch_; }
   // The same of a matrix product, which may be a part of an op that has its own in use.
   Scratch& workspace() { return workspace_; }
-  // A weight's packed copy, by its address, shape and form; empty before the first use.
-  using PackedKey = std::tuple<const void*, int64_t, int64_t, int64_t, int64_t>;
-  Buffer& packed_weights(const PackedKey& key) { return packed_weights_[key]; }
+  PackedWeights& packed_weights() { return *packed_weights_; }
 
   // ---- for CUDA implementations
   void* handle() const { return handle_; }  // cudaStream_t
@@ -78,7 +68,7 @@ class Stream {
  private:
   Device device_;
   Scratch scratch_, workspace_;
-  std::map<PackedKey, Buffer> packed_weights_;
+  std::unique_ptr<PackedWeights> packed_weights_;
   Staging staging_;
   Buffer fault_;
   void* handle_ = nullptr;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/parallel.h"
+#include "kernels/core/packed_weights.h"
 #include "kernels/cpu/gemm_bf16.h"
 #include "kernels/cpu/gemm_epilogue.h"
 #include "kernels/cpu/gemm_pack.h"
@@ -200,7 +201,8 @@ class Product {
 
   // All of b, packed when it is seen first.
   const uint32_t* kept_b() {
-    Buffer& kept = stream_.packed_weights({o_.b, g_.n, g_.k, int64_t(g_.b), int64_t(g_.type)});
+    Buffer& kept =
+        stream_.packed_weights().copies[{o_.b, g_.n, g_.k, int64_t(g_.b), int64_t(g_.type)}];
     if (kept.bytes() == 0) {
       kept = Buffer("packed weights", std::max<int64_t>(4 * panels(g_.n) * panel_, 1));
       auto* to = reinterpret_cast<uint32_t*>(kept.data());

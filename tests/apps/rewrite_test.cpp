@@ -1,5 +1,5 @@
 // laclip rewrite and laclip generate, on a tiny LLaMA made here and on a real (small) one.
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

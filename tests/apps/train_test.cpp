@@ -1,5 +1,5 @@
 // laclip train and laclip evaluate, on a small data set made here.
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <gtest/gtest.h>
 
 #include <cstring>
