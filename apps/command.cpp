@@ -21,6 +21,9 @@ Option Option::among(std::initializer_list<const char*> values) {
 }
 Option Option::within(int least, int most) { return check(CLI::Range(least, most)); }
 Option Option::within(double least, double most) { return check(CLI::Range(least, most)); }
+Option Option::auto_or_within(int least, int most) {
+  return check(CLI::IsMember({"auto"}) | CLI::Range(least, most));
+}
 Option Option::expected(int values) { return Option(option_->expected(values)); }
 Option Option::excludes(Option other) { return Option(option_->excludes(other.option_)); }
 Option Option::group(const std::string& heading) { return Option(option_->group(heading)); }
@@ -62,6 +65,11 @@ void Command::callback(std::function<void()> work) { app_->callback(std::move(wo
 
 std::string Command::name() const { return app_->get_name(); }
 size_t Command::count(const std::string& flag) const { return app_->count(flag); }
+void Command::settle(const std::string& flag, const std::string& value) const {
+  CLI::Option* option = app_->get_option(flag);
+  option->clear();
+  option->default_str(value);
+}
 std::string Command::options_text() const { return app_->config_to_str(true, false); }
 
 Program::Program()
@@ -117,6 +125,11 @@ int Program::run(const std::vector<std::string>& arguments) {
     fmt::print(stderr, "{}\n", failure_text(error, command()));
     return 1;
   }
+}
+
+Option add_precision_option(Command& command, std::string& precision, const std::string& help) {
+  return command.add_option("--precision", precision, help + "; auto: bf16 on a GPU, fp32 on a CPU")
+      .among({"auto", "fp32", "bf16"});
 }
 
 Option add_device_option(Command& command, std::string& device) {

@@ -31,6 +31,7 @@ class Option {
   Option among(std::initializer_list<const char*> values);
   Option within(int least, int most);
   Option within(double least, double most);
+  Option auto_or_within(int least, int most);
   Option expected(int values);
   Option excludes(Option other);
   Option group(const std::string& heading);   // in the help
@@ -60,7 +61,9 @@ class Command {
 
   std::string name() const;
   size_t count(const std::string& flag) const;  // how often it was given
-  std::string options_text() const;             // all options with their values, as TOML
+  // Notes what the command has made of "auto" or of an option that was not given, for options_text().
+  void settle(const std::string& flag, const std::string& value) const;
+  std::string options_text() const;  // all options with their values, as TOML
 
  private:
   CLI::App* app_;
@@ -95,6 +98,10 @@ void add_plan_command(Program& program);
 void add_report_command(Program& program);
 void add_world_command(Program& program);
 void add_demo_command(Program& program);
+
+// --precision auto|fp32|bf16; settled_precision() tells what auto is. `help` is in front of that.
+Option add_precision_option(Command& command, std::string& precision,
+                            const std::string& help = "fp32 or bf16");
 
 // --device auto|cpu|cuda; parse_device() tells whether it is there.
 Option add_device_option(Command& command, std::string& device);

@@ -1,5 +1,4 @@
 find_package(Threads REQUIRED)
-find_package(OpenMP REQUIRED COMPONENTS CXX)
 
 # laclip_find(NAME HEADER [LIBRARY]): the target laclip_NAME, found by its files. The package files of
 # some distributions ask for what a build against the shared library does not use (OpenCL's headers for
@@ -24,7 +23,6 @@ else()
   find_package(fmt REQUIRED)
   find_package(CLI11 REQUIRED)
   find_package(ZLIB REQUIRED)
-  laclip_find(dnnl dnnl.hpp dnnl)
   laclip_find(sentencepiece sentencepiece_processor.h sentencepiece)
   laclip_find(sentencepiece_train sentencepiece_trainer.h sentencepiece_train)
   laclip_find(jpeg jpeglib.h jpeg)

@@ -4,132 +4,132 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <memory>
 
 #include "apps/bench/ceilings.h"
 #include "apps/bench/decode_bench.h"
-#include "apps/bench/median.h"
 #include "apps/bench/op_bench.h"
+#include "apps/bench/rows.h"
+#include "apps/bench/step_bench.h"
 #include "apps/command.h"
 #include "apps/device.h"
-#include "apps/manifest.h"
 #include "base/check.h"
-#include "base/log.h"
-#include "base/philox.h"
-#include "base/timer.h"
-#include "kernels/core/profile.h"
-#include "models/clip_trainer.h"
+#include "kernels/core/cuda_runtime.h"
+#include "kernels/cuda/cublaslt.h"
 
 namespace laclip {
 namespace {
 
 struct BenchOptions {
-  std::string what = "all", model = "ViT-B-32", precision = "fp32", device = "auto", output;
+  std::string what = "all", precision = "auto", device = "auto", output, only;
   double scale = 1;
-  int batch_size = 32, repeats = 5, text_length = 22;
-  bool profile = false;
+  int repeats = 5;
+  bool profile = false, list = false, small = false;
+  StepBenchOptions step;
   DecodeBenchOptions decode;
 };
 
-// Multiply-adds of one forward pass, times two: the matrices, and the scores and sums of attention.
-double tower_flops(const TowerConfig& t, double rows, double length, bool causal) {
-  const double C = double(t.width), F = double(t.mlp_width), L = double(t.layers);
-  const double matrices = rows * (4 * C * C + 2 * C * F),
-               attention = rows * length * 2 * C * (causal ? 0.5 : 1);
-  return 2 * L * (matrices + attention);
-}
+class Bench {
+ public:
+  explicit Bench(const BenchOptions& o)
+      : o_(o), device_(parse_device(o.device)), rows_(o.only, o.list, o.output) {}
 
-// Of matrix products, on the device that is measured.
-double ceiling(const BenchOptions& o, DType type) {
-  const Device device = parse_device(o.device);
-  if (device == Device::cpu) return peak_gflops(type);
-  return product_gflops(device, std::max<int64_t>(16, int64_t(8192 * std::cbrt(o.scale))), type);
-}
-
-Json bench_step(const BenchOptions& o) {
-  const DType type = parse_precision(o.precision);
-  const ClipConfig config = load_clip_config(o.model);
-  Clip model(config, type, Training::yes, 0, parse_device(o.device));
-  const int64_t B = o.batch_size, R = config.image_size;
-  ClipTrainer trainer(model, B, B);
-  std::vector<uint8_t> pixels(size_t(B * R * R * 3));
-  Random random(0, RandomUse::test);
-  for (uint8_t& p : pixels) p = uint8_t(random.bits());
-  ClipBatch batch;
-  for (int64_t i = 0; i < B; ++i) {
-    std::vector<int32_t> caption(size_t(std::min<int64_t>(o.text_length, config.context_length)));
-    for (int32_t& id : caption) id = int32_t(random.below(uint32_t(config.vocabulary)));
-    batch.captions.push_back(caption);
+  void run() {
+    if (o_.what == "device") device();
+    if (o_.what == "ops" || o_.what == "gpu") bench_ops({device_, scale(), o_.repeats}, rows_);
+    if (o_.what == "all" || o_.what == "ceilings") ceilings();
+    if (o_.what == "all" || o_.what == "step") step(step_options(), o_.profile);
+    if (o_.what == "all" || o_.what == "decode") decode(decode_options());
+    if (o_.what == "gpu") gpu();
+    rows_.finish();
   }
-  batch.images = trainer.upload(
-      tensor_of(pixels.data(), {B, R, R, 3}));  // resident: training brings them beside a step
-  const double T = double(batch.captions[0].size()), P = double(config.patches() + 1);
-  const double patches = 2 * double(B) * double(config.patches()) * 3 *
-                         double(config.patch * config.patch) * double(config.vision.width);
-  // Backward takes the gradient of the inputs and of the weights: twice the forward pass; the
-  // patches need that of the weights only.
-  const double flops = 3 * (tower_flops(config.vision, double(B) * P, P, false) +
-                            tower_flops(config.text, double(B) * T, T, true)) +
-                       2 * patches;
-  std::vector<double> seconds;
-  OpProfile profile;
-  // A GPU's first step makes scratch memory grow, the second sees where it is, the third is recorded.
-  constexpr int kWarmUps = 3;
-  for (int i = -kWarmUps; i < o.repeats; ++i) {
-    if (i == 0 && o.profile) trainer.stream().profile = &profile;
-    const Timer timer;
-    const float loss = trainer.compute_gradients(batch).loss;
-    trainer.apply({}, 1e-6, i + kWarmUps + 1);
-    check(loss == loss, "the step gave NaN");
-    if (i >= 0) seconds.push_back(timer.seconds());
-  }
-  const double peak = ceiling(o, type), rate = flops / median(seconds) / 1e9;
-  for (const auto& [name, entry] : profile.ops)
-    log_info("{:28} {:6} calls {:9.1f} ms a step", name, entry.calls / o.repeats,
-             1e3 * entry.seconds / o.repeats);
-  log_info(
-      "{} training step, batch {}, {}-token captions, {}: {:.0f} ms, {:.1f} pairs/s, {:.0f} "
-      "GFLOP/s = "
-      "{:.0f} % of {:.0f}",
-      o.model, B, T, o.precision, 1e3 * median(seconds), double(B) / median(seconds), rate,
-      100 * rate / peak, peak);
-  return {{"bench", "clip_step"},
-          {"model", o.model},
-          {"precision", o.precision},
-          {"batch", B},
-          {"text_tokens", T},
-          {"seconds", median(seconds)},
-          {"pairs_per_second", double(B) / median(seconds)},
-          {"gflops", rate},
-          {"peak_gflops", peak},
-          {"fraction", rate / peak}};
-}
 
-DecodeBenchOptions decode_options(const BenchOptions& o) {
-  DecodeBenchOptions decode = o.decode;
-  decode.device = parse_device(o.device);
-  decode.repeats = o.repeats;
-  decode.peak_gflops = ceiling(o, DType::bf16);
-  return decode;
-}
+ private:
+  double scale() const { return o_.small ? 0.0002 : o_.scale; }
 
-void bench(const BenchOptions& o) {
-  const Device device = parse_device(o.device);
-  Json rows = Json::array();
-  if (o.what == "ops") rows = bench_ops({device, o.scale, o.repeats});
-  if (o.what == "all" || o.what == "ceilings") {
-    rows.push_back({{"bench", "ceilings"},
-                    {"fp32_gflops", peak_gflops(DType::f32)},
-                    {"bf16_gflops", peak_gflops(DType::bf16)},
-                    {"read_gbs", read_bandwidth_gbs()}});
+  StepBenchOptions step_options() const {
+    StepBenchOptions step = o_.step;
+    step.precision = parse_precision(o_.precision);
+    step.device = device_;
+    step.repeats = o_.repeats;
+    return step;
   }
-  if (o.what == "all" || o.what == "step") rows.push_back(bench_step(o));
-  if (o.what == "all" || o.what == "decode") rows.push_back(bench_decode(decode_options(o)));
-  std::string lines;
-  for (const Json& row : rows) lines += row.dump() + "\n";
-  fmt::print("{}", lines);
-  if (!o.output.empty()) write_atomically(o.output, lines);
-}
+  DecodeBenchOptions decode_options() const {
+    DecodeBenchOptions decode = o_.decode;
+    decode.device = device_;
+    decode.repeats = o_.repeats;
+    return decode;
+  }
+
+  // Of GEMMs, on the device that is measured; once.
+  double peak(DType type) {
+    double& peak = peaks_[type];
+    if (peak > 0) return peak;
+    if (device_ == Device::cpu) return peak = peak_gflops(type);
+    return peak = product_gflops(device_, std::max<int64_t>(16, int64_t(8192 * std::cbrt(scale()))),
+                                 type);
+  }
+
+  void device() {
+    rows_.measure("device", [&]() -> Json {
+      if (device_ == Device::cpu) return {{"bench", "device"}, {"device", "cpu"}};
+      const CudaMemory memory = cuda_memory();
+      return {{"bench", "device"},
+              {"device", cuda_device_name()},
+              {"memory", memory.total},
+              {"memory_free", memory.free},
+              {"library", cuda::cublaslt_name()}};
+    });
+  }
+  void ceilings() {
+    rows_.measure("ceilings", [] {
+      return Json{{"bench", "ceilings"},
+                  {"fp32_gflops", peak_gflops(DType::f32)},
+                  {"bf16_gflops", peak_gflops(DType::bf16)},
+                  {"read_gbs", read_bandwidth_gbs()}};
+    });
+  }
+  void step(const StepBenchOptions& step, bool profile) {
+    const std::string what = fmt::format("{} {} tokens", step.model, step.text_length);
+    rows_.measure("step " + what, [&] { return bench_step(step, peak(step.precision)); });
+    if (profile) rows_.measure("profile " + what, [&] { return profile_step(step); });
+  }
+  void decode(const DecodeBenchOptions& decode) {
+    const bool shared = decode.prefixes == DecodeBenchOptions::Prefixes::shared;
+    rows_.measure(fmt::format("rewriting {} slots{}", decode.slots, shared ? "" : " prefix-each"),
+                  [&] { return bench_decode(decode, peak(DType::bf16)); });
+  }
+
+  // What scripts/gpu measures, at the sizes of the paper's main model and its LLaMA, or small ones.
+  void gpu() {
+    StepBenchOptions s = step_options();
+    s.precision = DType::bf16;
+    s.batch = o_.small ? 2 : 256;
+    s.repeats = o_.small ? 1 : 10;
+    for (const char* model : {"ViT-B-16", "ViT-B-32"})
+      for (int length : {77, 22}) {
+        s.model = o_.small ? "ViT-T-8-world" : model;
+        s.text_length = o_.small ? length / 11 : length;
+        step(s, length == 77 && std::string_view(model) == "ViT-B-16");
+      }
+    DecodeBenchOptions d = decode_options();
+    d.repeats = o_.small ? 1 : 2;
+    if (o_.small) d.prefix_tokens = 4, d.caption_tokens = 3, d.new_tokens = 4;
+    d.slots = o_.small ? 2 : 256;
+    d.captions = 8 * d.slots;
+    decode(d);
+    d.slots = o_.small ? 2 : 64;  // what `laclip rewrite` takes by default
+    d.captions = 4 * d.slots;
+    d.prefixes = DecodeBenchOptions::Prefixes::each;
+    decode(d);
+  }
+
+  const BenchOptions& o_;
+  Device device_;
+  BenchRows rows_;
+  std::map<DType, double> peaks_;
+};
 
 }  // namespace
 
@@ -138,31 +138,46 @@ void add_bench_command(Program& program) {
       program.add_command("bench",
                           "speed, as fractions of the machine's ceilings measured in the same run");
   auto o = std::make_shared<BenchOptions>();
-  command.add_option("what", o->what, "what to measure; `all` leaves out `ops`, each op by itself")
-      .among({"all", "ceilings", "ops", "step", "decode"});
-  command.add_option("--model", o->model, "CLIP of the training step");
-  command.add_option("--precision", o->precision, "of the training step").among({"fp32", "bf16"});
+  command
+      .add_option(
+          "what", o->what,
+          "what to measure; `all`: ceilings, step and decode; `ops`: each op by itself; `gpu`: "
+          "ops, steps and decoding at the sizes that scripts/gpu takes; `device`: its name")
+      .among({"all", "ceilings", "ops", "step", "decode", "gpu", "device"});
+  command.add_option("--only", o->only, "rows whose name matches this regular expression");
+  command.add_flag("--list", o->list, "the names of the rows, without measuring them");
+  command.add_option("--model", o->step.model, "CLIP of the training step");
+  add_precision_option(command, o->precision, "of the training step");
   add_device_option(command, o->device);
-  command.add_option("-b,--batch-size", o->batch_size, "of the training step").check(kPositive);
-  command.add_option("--text-length", o->text_length, "tokens of a caption").check(kPositive);
+  const auto count = [&](const char* flag, int& value, const char* help) {
+    command.add_option(flag, value, help).check(kPositive);
+  };
+  count("-b,--batch-size", o->step.batch, "of the training step");
+  count("--text-length", o->step.text_length, "tokens of a caption");
   command
       .add_option("--llama", o->decode.config,
                   "config.json of decoding; without it a LLaMA of 1.1B")
       .check(kExistingFile);
-  const auto count = [&](const char* flag, int& value, const char* help) {
-    command.add_option(flag, value, help).check(kPositive);
-  };
   count("--slots", o->decode.slots, "of decoding: texts at once");
   count("--captions", o->decode.captions, "that decoding rewrites; without it one for each slot");
-  count("--prefix-tokens", o->decode.prefix_tokens, "of the examples that all captions share");
+  count("--prefix-tokens", o->decode.prefix_tokens, "of the examples before a caption");
   count("--caption-tokens", o->decode.caption_tokens, "of a caption");
   count("--new-tokens", o->decode.new_tokens, "of its rewrite");
-  command.add_option("--repeats", o->repeats, "the median counts").check(kPositive);
+  command.add_flag(
+      "--prefix-each",
+      [o](std::int64_t) { o->decode.prefixes = DecodeBenchOptions::Prefixes::each; },
+      "each caption has examples of its own, not all the same");
+  count("--repeats", o->repeats, "the median counts");
   command.add_option("--scale", o->scale, "of the sizes that `ops` takes; 1 = ViT-B-16, batch 256")
       .check(kPositive);
+  command.add_flag("--small", o->small, "`gpu` with tiny sizes, to see that it runs");
   command.add_flag("--profile", o->profile, "time of each op of the step");
-  command.add_option("-o,--output", o->output, "also write the JSON lines to this file");
-  command.callback([o] { bench(*o); });
+  command.add_option("-o,--output", o->output,
+                     "also write the JSON lines to this file, each when it is measured");
+  command.callback([o] {
+    o->precision = settled_precision(o->precision, parse_device(o->device));
+    Bench(*o).run();
+  });
 }
 
 }  // namespace laclip

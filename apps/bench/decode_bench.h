@@ -12,11 +12,15 @@ struct DecodeBenchOptions {
   int slots = 64;
   int captions = 0;  // that are rewritten, with slots refilled as texts end; 0: one for each slot
   int prefix_tokens = 130, caption_tokens = 20, new_tokens = 25;
-  int repeats = 5;
-  double peak_gflops = 1;
+  enum class Prefixes {
+    shared,
+    each
+  } prefixes = Prefixes::shared;  // of all captions, or one for each
+  int repeats = 2;                // the median counts
 };
 
-// A decode step of all slots alone, and rewriting as a whole: captions per second.
-Json bench_decode(const DecodeBenchOptions& options);
+// Rewriting as a whole, in captions a second, and with a shared prefix a step of all slots alone;
+// peak: 10⁹ operations a second that the device can do.
+Json bench_decode(const DecodeBenchOptions& options, double peak_gflops);
 
 }  // namespace laclip

@@ -1,7 +1,7 @@
 // Speed of single ops at the sizes of CLIP and LLaMA, as fractions of the device's ceilings.
 #pragma once
 
-#include "base/json.h"
+#include "apps/bench/rows.h"
 #include "kernels/core/device.h"
 #include "kernels/core/dtype.h"
 
@@ -13,10 +13,10 @@ struct OpBenchOptions {
   int repeats = 5;   // the median counts
 };
 
-// A row for each op and shape: {"bench": "op", "op", "shape", "precision", "seconds", "gbs",
-// "gflops", "bandwidth_fraction", "compute_fraction"}; the first row has the ceilings: a large copy,
-// read and written bytes counted, and a product of 8192³ (scaled).
-Json bench_ops(const OpBenchOptions& options);
+// A row for each op and shape: {"bench": "op", "op", "shape", "precision", "seconds", "gbs", "gflops",
+// "sets", "bandwidth_fraction", "compute_fraction", "algorithm"}. The row "ceilings" comes first: a large
+// copy, read and written bytes counted, and a GEMM of 8192³ (scaled); without it there are no fractions.
+void bench_ops(const OpBenchOptions& options, BenchRows& rows);
 
 // 10⁹ operations a second of a product n³ on the device.
 double product_gflops(Device device, int64_t n, DType type);

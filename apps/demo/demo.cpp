@@ -14,6 +14,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/progress.h"
+#include "kernels/core/cuda_runtime.h"
 
 namespace laclip {
 namespace {
@@ -117,6 +118,7 @@ void demo(const DemoSettings& settings) {
 
 // bf16 is twice as fast where the processor computes in it, and slow elsewhere.
 std::string fast_precision() {
+  if (cuda_is_a_gpu()) return "bf16";
 #if defined(__x86_64__)
   if (__builtin_cpu_supports("avx512bf16")) return "bf16";
 #endif

@@ -13,7 +13,7 @@ namespace laclip {
 namespace {
 
 struct EvaluateOptions {
-  std::string checkpoint, tokenizer, precision = "fp32", device = "auto", output;
+  std::string checkpoint, tokenizer, precision = "auto", device = "auto", output;
   EvaluationSets sets;
   std::vector<std::string> tasks;
   int threads = 2;
@@ -55,7 +55,9 @@ void evaluate(const EvaluateOptions& o) {
   if (sets.empty())
     fail_usage("nothing to evaluate: give --images with --classnames, --tasks, or --pairs");
   const auto tokenizer = open_clip_tokenizer(o.tokenizer);
-  const auto model = load_clip(o.checkpoint, parse_precision(o.precision), parse_device(o.device));
+  const Device device = parse_device(o.device);
+  const DType type = parse_precision(settled_precision(o.precision, device));
+  const auto model = load_clip(o.checkpoint, type, device);
   check_vocabulary(*model, *tokenizer, o.tokenizer);
   std::string lines;  // one for each set, in CLIP_benchmark's form
   for (const auto& [name, set] : sets) {
@@ -93,7 +95,7 @@ void add_evaluate_command(Program& program) {
       .check(kNotNegative);
   command.add_flag("--strict", o->sets.strict, "stop at the first broken image");
   command.add_option("-j,--workers", o->threads, "threads that decode images").within(1, 1024);
-  command.add_option("--precision", o->precision, "fp32 or bf16").among({"fp32", "bf16"});
+  add_precision_option(command, o->precision);
   add_device_option(command, o->device);
   command.add_option("-o,--output", o->output, "also write the result to this file");
   command.callback([o] { evaluate(*o); });

@@ -13,7 +13,7 @@ namespace laclip {
 namespace {
 
 struct GenerateOptions {
-  std::string model, tokenizer, prompt, prompts, logits, precision = "fp32", device = "auto";
+  std::string model, tokenizer, prompt, prompts, logits, precision = "auto", device = "auto";
   float temperature = 0, top_p = 1;
   int max_new_tokens = 64, slots = 64;
   uint64_t seed = 0;
@@ -48,7 +48,8 @@ void generate(const GenerateOptions& o) {
     }
     check(!prompts.empty(), "{}: no prompts in it", o.prompts);
   }
-  const LlamaAndTokenizer llama = open_llama(o.model, o.tokenizer, o.precision, o.device);
+  const std::string precision = settled_precision(o.precision, parse_device(o.device));
+  const LlamaAndTokenizer llama = open_llama(o.model, o.tokenizer, precision, o.device);
   const auto& model = llama.model;
   const auto& tokenizer = llama.tokenizer;
   std::vector<std::vector<int32_t>> ids;
@@ -110,7 +111,7 @@ void add_generate_command(Program& program) {
   command.add_option("-n,--max-new-tokens", o->max_new_tokens, "tokens at most").check(kPositive);
   command.add_option("--slots", o->slots, "texts at once").check(kPositive);
   command.add_option("--seed", o->seed, "of the sampling").check(kNotNegative);
-  command.add_option("--precision", o->precision, "fp32 or bf16").among({"fp32", "bf16"});
+  add_precision_option(command, o->precision);
   add_device_option(command, o->device);
   command.add_option("--logits", o->logits,
                      "write the logits at the first prompt's positions, float32 [T V]");

@@ -42,7 +42,7 @@ void add_model_options(Command& command, TrainOptions& o) {
   add("--pretrained", o.pretrained, "weights to start from (safetensors)");
   add("--tokenizer", o.tokenizer, "CLIP vocabulary (bpe_simple_vocab_16e6.txt.gz or an own one)")
       .required();
-  add("--precision", o.precision, "fp32, or bf16 with fp32 masters").among({"fp32", "bf16"});
+  add_precision_option(command, o.precision, "fp32, or bf16 with fp32 masters").group("Model");
   add_device_option(command, o.device).group("Model");
 }
 

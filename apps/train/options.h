@@ -21,7 +21,7 @@ struct TrainOptions {
   int64_t max_image_pixels = 25'000'000;
 
   // model
-  std::string model = "ViT-B-32", pretrained, tokenizer, precision = "fp32", device = "auto";
+  std::string model = "ViT-B-32", pretrained, tokenizer, precision = "auto", device = "auto";
 
   // optimisation
   int64_t epochs = 32, steps = 0;

@@ -62,6 +62,16 @@ LoaderOptions loader_options(const TrainOptions& o, const ClipConfig& config, De
   return options;
 }
 
+// A run goes on in the precision that it was begun in.
+std::string precision_of(const TrainOptions& o, const fs::path& resumed_from) {
+  if (o.precision == "auto" && !resumed_from.empty()) {
+    const Json state = read_training_state(resumed_from);
+    const Json was = state.value("identity", Json::object()).value("precision", Json());
+    if (was.is_string()) return was.get<std::string>();
+  }
+  return settled_precision(o.precision, parse_device(o.device));
+}
+
 std::string run_name(const TrainOptions& o) {
   if (!o.name.empty()) return o.name;
   return fmt::format("{}-lr_{:g}-b_{}-seed_{}", fs::path(o.model).stem().string(), o.lr,
@@ -78,7 +88,8 @@ class TrainRun : public TrainingJob {
         validation_(o),
         folder_(o.logs, run_name(o), o.resume, is_clip_checkpoint),
         resumed_from_(folder_.resume_from()),
-        model_(model_config(o, *tokenizer_), parse_precision(o.precision), Training::yes,
+        precision_(precision_of(o, resumed_from_)),
+        model_(model_config(o, *tokenizer_), parse_precision(precision_), Training::yes,
                starting_seed(), parse_device(o.device)),
         loader_(*source_, loader_options(o, model_.config(), model_.device())),
         trainer_(model_, batch(), o.batch_size) {
@@ -87,6 +98,7 @@ class TrainRun : public TrainingJob {
     else if (!o.pretrained.empty())
       load_clip_weights(model_, o.pretrained);
     folder_.create();
+    command.settle("--precision", precision_);
     write_manifest(folder_.path(), command, source_->summary());
   }
   void run();
@@ -116,6 +128,7 @@ class TrainRun : public TrainingJob {
   Validation validation_;
   RunFolder folder_;
   fs::path resumed_from_;  // a checkpoint, or empty
+  std::string precision_;
   Clip model_;
   Loader loader_;
   ClipTrainer trainer_;
@@ -130,7 +143,7 @@ Json TrainRun::identity() const {
   return {{"data", source_->summary()["digest"]},
           {"batch_size", batch()},
           {"seed", o_.seed},
-          {"precision", o_.precision}};
+          {"precision", precision_}};
 }
 
 void TrainRun::resume() {

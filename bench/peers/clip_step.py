@@ -1,11 +1,11 @@
-"""A CLIP training step with PyTorch: our own plain model, torch.compile, bf16 autocast, fused AdamW,
-the best of its attention backends. Sizes as in `laclip bench step`."""
+"""A CLIP training step with PyTorch: our own plain model, bf16 autocast, fused AdamW, the best of its attention
+backends; eager, and with torch.compile of the blocks (one compilation a tower). Sizes as in `laclip bench gpu`."""
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-from timing import DEVICE, arguments, line, seconds
+from timing import DEVICE, line, seconds
 
 
 class Block(nn.Module):
@@ -54,36 +54,42 @@ class Clip(nn.Module):
         return (F.cross_entropy(logits, labels) + F.cross_entropy(logits.t(), labels)) / 2
 
 
-def measure(name, patch, batch, compiled, **sizes):
+def measure(name, patch, batch, compiled, warm=False, **sizes):
     torch.manual_seed(0)
-    model = Clip(patch, **sizes).to(DEVICE)
+    with torch.device(DEVICE):
+        model = Clip(patch, **sizes)
+    if compiled:
+        for block in [*model.image_blocks, *model.text_blocks]:
+            block.compile()
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-6, betas=(0.9, 0.98), fused=True)
     image = sizes.get("image", 224)
     images = torch.randn(batch, 3, image, image, device=DEVICE)
     # PyTorch has no packed rows: every caption takes the whole context.
     ids = torch.randint(0, sizes.get("vocabulary", 49408), (batch, 77), device=DEVICE)
-    forward = torch.compile(model) if compiled else model
 
     def step():
         with torch.autocast(DEVICE, torch.bfloat16):
-            loss = forward(images, ids)
+            loss = model(images, ids)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad()
 
-    for _ in range(3):
+    for _ in range(1 if warm else 3):
         step()
+    if warm:
+        return
     t = seconds(step, 5, 0.5)
     line(bench="peer step", model=name, batch=batch, compiled=compiled, seconds=t,
          pairs_per_second=batch / t)
 
 
-if __name__ == "__main__":
-    if arguments().small:
-        measure("tiny", 8, 2, False, image=32, width=64, layers=1, text_width=64, text_layers=1,
+def run(small, warm=False):
+    """warm: only what torch.compile has to do, which it finds in its cache later"""
+    if small:
+        measure("tiny", 8, 2, False, warm, image=32, width=64, layers=1, text_width=64, text_layers=1,
                 embed=32, vocabulary=100)
-    else:
-        for name, patch in [("ViT-B-16", 16), ("ViT-B-32", 32)]:
-            for compiled in (False, True):
-                measure(name, patch, 256, compiled)
+        return
+    measure("ViT-B-16", 16, 256, True, warm)
+    if not warm:
+        measure("ViT-B-32", 32, 256, False)

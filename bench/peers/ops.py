@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from timing import DEVICE, arguments, interleaved, line, seconds
+from timing import DEVICE, interleaved, line, seconds
 
 
 def normal(*shape, dtype=torch.bfloat16, grad=False):
@@ -53,7 +53,7 @@ def attention(batch, length, causal):
     heads, size = 12, 64
     q, k, v = (normal(batch, heads, length, size, grad=True) for _ in range(3))
     dy = normal(batch, heads, length, size)
-    for backend in (SDPBackend.FLASH_ATTENTION, SDPBackend.CUDNN_ATTENTION, SDPBackend.MATH):
+    for backend in (SDPBackend.FLASH_ATTENTION, SDPBackend.CUDNN_ATTENTION):
         try:
             with sdpa_kernel(backend):
                 y = F.scaled_dot_product_attention(q, k, v, is_causal=causal)
@@ -94,8 +94,7 @@ def adamw(count):
     line(bench="peer", op="adamw (fused)", shape=str(count), seconds=seconds(optimizer.step))
 
 
-if __name__ == "__main__":
-    small = arguments().small
+def run(small):
     batch = 1 if small else 256
     ceilings(small)
     layernorm(batch * 197, 768)

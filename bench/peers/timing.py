@@ -1,17 +1,10 @@
 """What the peers share: the device, medians of interleaved runs, JSON lines."""
 
-import argparse
 import json
 import statistics
 import time
 
 import torch
-
-
-def arguments():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--small", action="store_true", help="tiny sizes, to see that it runs")
-    return parser.parse_args()
 
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"

@@ -27,6 +27,10 @@ void cuda_synchronize(void* stream);  // Error with what a kernel did wrong
 
 void cuda_settle(void* stream) noexcept;  // the same in destructors, whatever has gone wrong
 
+// After an error of a library was caught: CUDA's last error of this thread, which the next launch would
+// report, goes.
+void cuda_forget_error() noexcept;
+
 void cuda_synchronize_device();  // all streams
 // What `then` is given from here on begins when all is done that `first` was given.
 void cuda_order(void* first, void* then);

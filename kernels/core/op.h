@@ -2,7 +2,7 @@
 // against the contract, then runs the implementation of the stream's device:
 //
 //   using AddForward = void(Stream&, Out y, In a, In b);
-//   namespace cpu { AddForward add_forward; }
+//   namespace cpu { LACLIP_CPU_OP(AddForward, add_forward) }
 //   namespace cuda { AddForward add_forward; }
 //   inline constexpr Op<AddForward> add_forward{
 //       "add_forward: y[N C] <- a[N C] b[N C]", cpu::add_forward, cuda::add_forward};
@@ -12,6 +12,7 @@
 #include <type_traits>
 
 #include "kernels/core/contract.h"
+#include "kernels/core/cpu_level.h"
 #include "kernels/core/roles.h"
 #include "kernels/core/stream.h"
 
@@ -42,7 +43,7 @@ class Op<void(Stream&, Args...)> {
   using Function = void(Stream&, Args...);
   static constexpr int kOperands = (int(Operand<Args>) + ... + 0);
 
-  consteval Op(const char* contract, Function* cpu, Function* cuda)
+  consteval Op(const char* contract, CpuVariants<Function> cpu, Function* cuda)
       : contract_(contract), cpu_(cpu), cuda_(cuda) {
     if (contract_.count != kOperands) throw "the contract and the signature disagree";
     if (!roles_agree(contract_)) throw "an operand stands on the wrong side of <-";
@@ -59,7 +60,7 @@ class Op<void(Stream&, Args...)> {
         ...);
     contract_.check(operands, stream.device());
     if (stream.dry_run) return;
-    Function* function = stream.device() == Device::cpu ? cpu_ : cuda_;
+    Function* function = stream.device() == Device::cpu ? cpu_.get() : cuda_;
     OpCall call(stream, contract_);
     function(stream, args...);
     call.end();
@@ -89,7 +90,8 @@ class Op<void(Stream&, Args...)> {
   }
 
   Contract contract_;
-  Function *cpu_, *cuda_;
+  CpuVariants<Function> cpu_;
+  Function* cuda_;
 };
 
 }  // namespace laclip

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 
 #include "kernels/core/device.h"
 #include "kernels/core/memory.h"
@@ -28,6 +29,8 @@ struct FaultSink {
   const char* contract;
 };
 
+struct PackedWeights;  // packed_weights.h
+
 class Stream {
  public:
   explicit Stream(Device device = Device::cpu);
@@ -41,6 +44,9 @@ class Stream {
   OpProfile* profile = nullptr;
   // A row's result has the same bits whatever rows stand beside it (decoding).
   bool batch_invariant = false;
+  // The caller promises that what linear ops are given as weights stays as it is while the stream lives (decoding):
+  // the CPU's GEMM packs each of them once and keeps the copy, which takes their memory a second time.
+  bool constant_weights = false;
   // LACLIP_SYNC=1: the host waits after each op, so that an error names the op that made it.
   bool synchronizes_each_op = false;
 
@@ -51,6 +57,7 @@ class Stream {
   Scratch& scratch() { return scratch_; }
   // The same of a matrix product, which may be a part of an op that has its own in use.
   Scratch& workspace() { return workspace_; }
+  PackedWeights& packed_weights() { return *packed_weights_; }
 
   // ---- for CUDA implementations
   void* handle() const { return handle_; }  // cudaStream_t
@@ -61,6 +68,7 @@ class Stream {
  private:
   Device device_;
   Scratch scratch_, workspace_;
+  std::unique_ptr<PackedWeights> packed_weights_;
   Staging staging_;
   Buffer fault_;
   void* handle_ = nullptr;

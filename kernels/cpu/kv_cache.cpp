@@ -1,17 +1,16 @@
 #include "kernels/ops/kv_cache.h"
 
-#include <omp.h>
-
 #include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <limits>
 #include <vector>
 
+#include "base/parallel.h"
 #include "kernels/cpu/tile.h"
 #include "kernels/cpu/vector_math.h"
 
-namespace laclip::cpu {
+namespace laclip::cpu::LACLIP_CPU_LEVEL {
 
 void kv_append(Stream&, InOut keys, InOut values, In qkv, In where) {
   const int64_t N = qkv[0], T = keys[0];
@@ -84,63 +83,61 @@ void cached_attention_forward(Stream& stream, Out y, In qkv, In keys, In values,
 
   const int64_t Dp = padded(D), wide = padded(longest_prefix) + longest;
   const int64_t each = padded(longest_prefix) * (D + Dp) + kGroupRows * (D + wide + Dp);
-  float* memory = stream.scratch().reserve<float>(each * omp_get_max_threads());
+  float* memory = stream.scratch().reserve<float>(each * thread_count());
   const int64_t groups = int64_t(starts.size()) - 1;
   const int64_t* start = starts.data();
   const float scale = 1.0f / std::sqrt(float(D));
 
   dispatch_float(qkv.dtype, [&]<class X>(TypeTag<X>) {
-#pragma omp parallel for schedule(dynamic) collapse(2)
-    for (int64_t g = 0; g < groups; ++g) {
-      for (int64_t key_head = 0; key_head < key_heads; ++key_head) {
-        const int64_t first = start[g], count = start[g + 1] - first;
-        const int64_t P = prefix.count[first], Pp = padded(P), stride = keys[1];
-        const X* key = keys.as<X>() + key_head * D;
-        const X* value = values.as<X>() + key_head * D;
-        float* keys_t = memory + omp_get_thread_num() * each;
-        float* prefix_values = keys_t + D * padded(longest_prefix);
-        float* q = prefix_values + padded(longest_prefix) * Dp;
-        float* p = q + kGroupRows * D;
-        float* out = p + kGroupRows * wide;
-        if (P > 0) {
-          copy_head_transposed(keys_t, key + prefix.begin[first] * stride, stride, P, D);
-          copy_head(prefix_values, Dp, value + prefix.begin[first] * stride, stride, P, D);
-        }
-        for (int64_t h = key_head * group; h < (key_head + 1) * group; ++h) {
-          for (int64_t i = 0; i < count; ++i)
-            for (int64_t d = 0; d < D; ++d)
-              q[i * D + d] = float(qkv.as<X>()[(first + i) * qkv[1] + h * D + d]) * scale;
-          product(p, wide, {q, D, 1}, keys_t, Pp, count, Pp, D);
-          for (int64_t i = 0; i < count; ++i) {
-            // Scores of the own tokens stand behind those of the prefix; one softmax over both.
-            const int64_t n = first + i, own_tokens = own.count[n], all = P + own_tokens;
-            float* row = p + i * wide;
-            for (int64_t t = 0; t < own_tokens; ++t)
-              row[P + t] = dot(q + i * D, key + (own.begin[n] + t) * stride, D);
-            float largest = -std::numeric_limits<float>::infinity();
-            for (int64_t t = 0; t < all; ++t) largest = std::max(largest, row[t]);
-            float sum = 0;
+    parallel_for(groups * key_heads, [&](int64_t task) {
+      const int64_t g = task / key_heads, key_head = task % key_heads;
+      const int64_t first = start[g], count = start[g + 1] - first;
+      const int64_t P = prefix.count[first], Pp = padded(P), stride = keys[1];
+      const X* key = keys.as<X>() + key_head * D;
+      const X* value = values.as<X>() + key_head * D;
+      float* keys_t = memory + thread_index() * each;
+      float* prefix_values = keys_t + D * padded(longest_prefix);
+      float* q = prefix_values + padded(longest_prefix) * Dp;
+      float* p = q + kGroupRows * D;
+      float* out = p + kGroupRows * wide;
+      if (P > 0) {
+        copy_head_transposed(keys_t, key + prefix.begin[first] * stride, stride, P, D);
+        copy_head(prefix_values, Dp, value + prefix.begin[first] * stride, stride, P, D);
+      }
+      for (int64_t h = key_head * group; h < (key_head + 1) * group; ++h) {
+        for (int64_t i = 0; i < count; ++i)
+          for (int64_t d = 0; d < D; ++d)
+            q[i * D + d] = float(qkv.as<X>()[(first + i) * qkv[1] + h * D + d]) * scale;
+        product(p, wide, {q, D, 1}, keys_t, Pp, count, Pp, D);
+        for (int64_t i = 0; i < count; ++i) {
+          // Scores of the own tokens stand behind those of the prefix; one softmax over both.
+          const int64_t n = first + i, own_tokens = own.count[n], all = P + own_tokens;
+          float* row = p + i * wide;
+          for (int64_t t = 0; t < own_tokens; ++t)
+            row[P + t] = dot(q + i * D, key + (own.begin[n] + t) * stride, D);
+          float largest = -std::numeric_limits<float>::infinity();
+          for (int64_t t = 0; t < all; ++t) largest = std::max(largest, row[t]);
+          float sum = 0;
 #pragma omp simd reduction(+ : sum)
-            for (int64_t t = 0; t < all; ++t) sum += row[t] = fast_exp(row[t] - largest);
-            const float inverse = 1.0f / sum;
-            for (int64_t t = 0; t < all; ++t) row[t] *= inverse;
-          }
-          product(out, Dp, {p, wide, 1}, prefix_values, Dp, count, Dp, P);
-          for (int64_t i = 0; i < count; ++i) {
-            const int64_t n = first + i;
-            float* sum = out + i * Dp;
-            for (int64_t t = 0; t < own.count[n]; ++t) {
-              const X* v = value + (own.begin[n] + t) * stride;
-              const float weight = p[i * wide + P + t];
+          for (int64_t t = 0; t < all; ++t) sum += row[t] = fast_exp(row[t] - largest);
+          const float inverse = 1.0f / sum;
+          for (int64_t t = 0; t < all; ++t) row[t] *= inverse;
+        }
+        product(out, Dp, {p, wide, 1}, prefix_values, Dp, count, Dp, P);
+        for (int64_t i = 0; i < count; ++i) {
+          const int64_t n = first + i;
+          float* sum = out + i * Dp;
+          for (int64_t t = 0; t < own.count[n]; ++t) {
+            const X* v = value + (own.begin[n] + t) * stride;
+            const float weight = p[i * wide + P + t];
 #pragma omp simd
-              for (int64_t d = 0; d < D; ++d) sum[d] += weight * float(v[d]);
-            }
-            for (int64_t d = 0; d < D; ++d) y.as<X>()[n * y[1] + h * D + d] = X(sum[d]);
+            for (int64_t d = 0; d < D; ++d) sum[d] += weight * float(v[d]);
           }
+          for (int64_t d = 0; d < D; ++d) y.as<X>()[n * y[1] + h * D + d] = X(sum[d]);
         }
       }
-    }
+    });
   });
 }
 
-}  // namespace laclip::cpu
+}  // namespace laclip::cpu::LACLIP_CPU_LEVEL

@@ -9,7 +9,7 @@
 #include <cstdint>
 #include <cstring>
 
-namespace laclip::cpu {
+namespace laclip::cpu::LACLIP_CPU_LEVEL {
 
 inline constexpr int64_t kVector = 16;  // floats of an AVX-512 register
 inline int64_t padded(int64_t n) { return (n + kVector - 1) / kVector * kVector; }
@@ -89,4 +89,4 @@ void copy_head_transposed(float* out, const T* in, int64_t stride, int64_t rows,
   }
 }
 
-}  // namespace laclip::cpu
+}  // namespace laclip::cpu::LACLIP_CPU_LEVEL

@@ -128,7 +128,7 @@ struct GradientShared {
 // The gradient of the cosines, exp(logit_scale) ds, of a block of rows and columns of the matrix
 // that begins at (begin_row, begin_column). Block (x, y) (+)= its Σ ds s to dscale. Writes an element
 // per logit; arithmetic is the limit.
-template <class Tile, class T = typename Tile::Element>
+template <class Tile, Store kStore, class T = typename Tile::Element>
 __global__ void __launch_bounds__(Tile::kThreads, 2)
     contrastive_ds_kernel(GemmOutput ds, float* dscale, LogitOperand<T> image, LogitOperand<T> text,
                           const float* logit_scale, const float* lse_image, const float* lse_text,
@@ -169,7 +169,7 @@ __global__ void __launch_bounds__(Tile::kThreads, 2)
       if (b == a + match) gradient -= 2.0f;
     });
   s.for_each([&](int, int, float& gradient) { gradient *= share * scale; });
-  s.put(ds, row, column);
+  s.template put<kStore>(ds, row, column);
   total = share * scale * block_sum(room.reduce, total);
   float* to = dscale + blockIdx.y * gridDim.x + blockIdx.x;
   if (threadIdx.x == 0) *to = (begin_row + begin_column > 0 ? *to : 0.0f) + total;
@@ -229,10 +229,12 @@ void contrastive_backward(Stream& stream, Out dimage, Out dtext, Acc dlogit_scal
         for (int64_t column = 0; column < B; column += kBlock) {
           const LogitOperand<T> images(image, row, kBlock), texts(text, column, kBlock);
           // The whole grid in each block, so that every sum has one place; tiles outside return.
-          launch<contrastive_ds_kernel<Tile>>(stream, grid, logits_to(ds, images.rows, texts.rows),
-                                              dscale, images, texts, logit_scale.as<float>(),
-                                              lse_image.as<float>() + row,
-                                              lse_text.as<float>() + column, row, column, share);
+          dispatch_store(ds, texts.rows, [&]<Store kStore>() {
+            launch<contrastive_ds_kernel<Tile, kStore>>(
+                stream, grid, logits_to(ds, images.rows, texts.rows), dscale, images, texts,
+                logit_scale.as<float>(), lse_image.as<float>() + row, lse_text.as<float>() + column,
+                row, column, share);
+          });
           gemm(stream, adding(Layout::plain, images.rows, E, texts.rows, image.dtype),
                {.c = dimage.as<float>() + row * E, .a = ds, .b = texts.data});
           gemm(stream, adding(Layout::transposed, texts.rows, E, images.rows, image.dtype),

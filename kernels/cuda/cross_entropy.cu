@@ -96,7 +96,7 @@ struct GradientShared {
 
 // ds of a block of rows and a chunk of the vocabulary, which begins at `begin`. Writes an element
 // per logit; arithmetic is the limit.
-template <class Tile, class T = typename Tile::Element>
+template <class Tile, Store kStore, class T = typename Tile::Element>
 __global__ void __launch_bounds__(Tile::kThreads, 2)
     cross_entropy_ds_kernel(GemmOutput ds, LogitOperand<T> x, LogitOperand<T> w,
                             const int32_t* target, const float* lse, float weight, int64_t begin) {
@@ -117,7 +117,7 @@ __global__ void __launch_bounds__(Tile::kThreads, 2)
     for (int j = 0; j < Tile::kOwnColumns; ++j)
       s(i, j) = share * (logit_exp(s(i, j) - all) - (Tile::column(j) == wanted ? 1.0f : 0.0f));
   }
-  s.put(ds, row, column);
+  s.template put<kStore>(ds, row, column);
 }
 
 __global__ void cross_entropy_check_kernel(const int32_t* target, int64_t N, int64_t V,
@@ -190,10 +190,12 @@ void cross_entropy_backward(Stream& stream, Out dx, Acc dw, In x, In w, In targe
           const Grid grid{dim3(unsigned(ceil_div(x_rows.rows, Tile::kRows)),
                                unsigned(ceil_div(w_rows.rows, Tile::kColumns))),
                           Tile::kThreads, sizeof(GradientShared<Tile>)};
-          launch<cross_entropy_ds_kernel<Tile>>(stream, grid,
-                                                logits_to(ds, x_rows.rows, w_rows.rows), x_rows,
-                                                w_rows, wanted + row, lse.as<float>() + row, weight,
-                                                column);
+          dispatch_store(ds, w_rows.rows, [&]<Store kStore>() {
+            launch<cross_entropy_ds_kernel<Tile, kStore>>(stream, grid,
+                                                          logits_to(ds, x_rows.rows, w_rows.rows),
+                                                          x_rows, w_rows, wanted + row,
+                                                          lse.as<float>() + row, weight, column);
+          });
           gemm(stream, adding(Layout::plain, x_rows.rows, C, w_rows.rows, x.dtype),
                {.c = sum.data, .a = ds, .b = w_rows.data});
           gemm(stream, adding(Layout::transposed, w_rows.rows, C, x_rows.rows, x.dtype),

@@ -4,44 +4,35 @@
 #include "kernels/simt/cublaslt.h"
 #else
 #include <cublasLt.h>
-#include <dlfcn.h>
+
+#include "base/log.h"
+#include "kernels/core/cuda_runtime.h"
+#include "kernels/cuda/shared_library.h"
 #endif
 
+#include <algorithm>
 #include <bit>
 #include <map>
 #include <memory>
 #include <mutex>
-#include <string>
-#include <vector>
+#include <utility>
 
 namespace laclip::cuda {
 namespace {
 
 constexpr int kMostAlgorithms = 8;
 
-#ifdef LACLIP_SIMT
-void* open_library() {
-  static char stand_in;
-  return &stand_in;
-}
-#define LACLIP_FUNCTION(member, function) decltype(&function) member = &function
+#ifdef LACLIP_SIMT  // the stand-in is a part of this program
+#define LACLIP_FUNCTION(member, symbol) decltype(&symbol) member = &symbol
 #else
-void* open_library() {
-  return dlopen(("libcublasLt.so." + std::to_string(CUBLAS_VER_MAJOR)).c_str(), RTLD_NOW);
-}
-// Null where there is no library; `whole` tells that one is missing.
-void* find(void* file, const char* name, bool& whole) {
-  void* at = file ? dlsym(file, name) : nullptr;
-  whole = whole && at;
-  return at;
-}
-#define LACLIP_FUNCTION(member, function) \
-  decltype(&function) member = reinterpret_cast<decltype(&function)>(find(file, #function, whole))
+#define LACLIP_FUNCTION(member, symbol) \
+  decltype(&symbol) member = file.function<std::remove_pointer_t<decltype(&symbol)>>(#symbol)
 #endif
 
 struct Library {
-  void* file = open_library();  // before the functions, which are found in it
-  bool whole = file != nullptr;
+#ifndef LACLIP_SIMT
+  SharedLibrary file{fmt::format("libcublasLt.so.{}", CUBLAS_VER_MAJOR), "LACLIP_CUBLASLT"};
+#endif
   LACLIP_FUNCTION(version, cublasLtGetVersion);
   LACLIP_FUNCTION(create, cublasLtCreate);
   LACLIP_FUNCTION(create_product, cublasLtMatmulDescCreate);
@@ -53,11 +44,24 @@ struct Library {
   LACLIP_FUNCTION(destroy_preference, cublasLtMatmulPreferenceDestroy);
   LACLIP_FUNCTION(set_preference, cublasLtMatmulPreferenceSetAttribute);
   LACLIP_FUNCTION(heuristic, cublasLtMatmulAlgoGetHeuristic);
+  LACLIP_FUNCTION(check_algorithm, cublasLtMatmulAlgoCheck);
+  LACLIP_FUNCTION(describe, cublasLtMatmulAlgoConfigGetAttribute);
   LACLIP_FUNCTION(matmul, cublasLtMatmul);
   cublasLtHandle_t handle = nullptr;
 
   Library() {
-    if (!whole || create(&handle) != CUBLAS_STATUS_SUCCESS) handle = nullptr;
+    if (!whole() || create(&handle) != CUBLAS_STATUS_SUCCESS) handle = nullptr;
+#ifndef LACLIP_SIMT
+    if (!handle && cuda_is_a_gpu())
+      log_warning(
+          "{}; without it all GEMMs take the built-in kernels, which are slower on large ones",
+          file ? file.path() + ": this cuBLASLt cannot be used" : file.cure());
+#endif
+  }
+  bool whole() const {
+    return version && create && create_product && destroy_product && set_product && create_layout &&
+           destroy_layout && create_preference && destroy_preference && set_preference &&
+           heuristic && check_algorithm && describe && matmul;
   }
 };
 #undef LACLIP_FUNCTION
@@ -65,6 +69,14 @@ struct Library {
 const Library* library() {
   static const Library opened;
   return opened.handle ? &opened : nullptr;
+}
+
+static_assert(sizeof(CublasltAlgorithm) == sizeof(cublasLtMatmulAlgo_t));
+CublasltAlgorithm words_of(const cublasLtMatmulAlgo_t& algorithm) {
+  return std::bit_cast<CublasltAlgorithm>(algorithm);
+}
+cublasLtMatmulAlgo_t of_words(const CublasltAlgorithm& words) {
+  return std::bit_cast<cublasLtMatmulAlgo_t>(words);
 }
 
 void check_status(cublasStatus_t status, const Gemm& g) {
@@ -135,16 +147,32 @@ class Prepared {
   }
   Prepared(const Prepared&) = delete;
 
-  int algorithms() const { return int(found_.size()); }
+  const std::vector<CublasltAlgorithm>& algorithms() const { return found_; }
 
-  void run(Stream& stream, const GemmOperands& o, int algorithm, void* workspace) {
+  // What a file or another number of rows has named is not always possible here.
+  bool takes(const CublasltAlgorithm& algorithm) {
+    if (std::find(found_.begin(), found_.end(), algorithm) != found_.end()) return true;
+    for (const auto& [checked, taken] : checked_)
+      if (checked == algorithm) return taken;
+    const cublasLtMatmulAlgo_t wanted = of_words(algorithm);
+    cublasLtMatmulHeuristicResult_t result{};
+    const bool taken = lib_.check_algorithm(lib_.handle, product_, a_, b_, c_, c_, &wanted,
+                                            &result) == CUBLAS_STATUS_SUCCESS &&
+                       result.workspaceSize <= size_t(kCublasltWorkspace);
+    checked_.emplace_back(algorithm, taken);
+    return taken;
+  }
+
+  void run(Stream& stream, const GemmOperands& o, const CublasltAlgorithm& algorithm,
+           void* workspace) {
     const void* vector = o.row_sums ? o.row_sums : o.bias;
     if (vector) set(CUBLASLT_MATMUL_DESC_BIAS_POINTER, vector);
     const bool adds = shape_.accumulate || o.skip;
     const float one = 1, beta = adds ? 1.0f : 0.0f;
+    const cublasLtMatmulAlgo_t chosen = of_words(algorithm);
     check_status(lib_.matmul(lib_.handle, product_, &one, o.b, a_, o.a, b_, &beta,
-                             o.skip ? o.skip : o.c, c_, o.c, c_, &found_[size_t(algorithm)].algo,
-                             workspace, size_t(kCublasltWorkspace),
+                             o.skip ? o.skip : o.c, c_, o.c, c_, &chosen, workspace,
+                             size_t(kCublasltWorkspace),
                              static_cast<cudaStream_t>(stream.handle())),
                  shape_);
   }
@@ -169,20 +197,22 @@ class Prepared {
     prefer(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, p.align_a);
     prefer(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, p.skip ? p.align_skip : p.align_c);
     prefer(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, p.align_c);
-    found_.resize(kMostAlgorithms);
+    cublasLtMatmulHeuristicResult_t found[kMostAlgorithms];
     int count = 0;
     const cublasStatus_t status = lib_.heuristic(lib_.handle, product_, a_, b_, c_, c_, preference,
-                                                 kMostAlgorithms, found_.data(), &count);
+                                                 kMostAlgorithms, found, &count);
     lib_.destroy_preference(preference);
-    found_.resize(status == CUBLAS_STATUS_SUCCESS ? size_t(count) : 0);
-    std::erase_if(found_, [](const auto& one) { return one.state != CUBLAS_STATUS_SUCCESS; });
+    if (status != CUBLAS_STATUS_SUCCESS) return;
+    for (int i = 0; i < count; ++i)
+      if (found[i].state == CUBLAS_STATUS_SUCCESS) found_.push_back(words_of(found[i].algo));
   }
 
   const Library& lib_;
   Gemm shape_;
   cublasLtMatmulDesc_t product_ = nullptr;
   cublasLtMatrixLayout_t a_ = nullptr, b_ = nullptr, c_ = nullptr;
-  std::vector<cublasLtMatmulHeuristicResult_t> found_;
+  std::vector<CublasltAlgorithm> found_;  // best first
+  std::vector<std::pair<CublasltAlgorithm, bool>> checked_;
 };
 
 std::mutex preparing;
@@ -190,7 +220,8 @@ std::mutex preparing;
 // What is prepared for a product, or null where the library cannot be asked. Text batches bring ever new
 // numbers of rows, so it is bounded.
 Prepared* prepared(const Gemm& g, const GemmOperands& operands) {
-  static std::map<Problem, std::unique_ptr<Prepared>> all;
+  // Never destroyed: the library's own statics, registered when it was opened, would go before it.
+  static auto& all = *new std::map<Problem, std::unique_ptr<Prepared>>;
   constexpr size_t kMost = 1024;
   const Library* lib = library();
   // Mixed types of bias and result are not among those that the library documents.
@@ -207,19 +238,49 @@ Prepared* prepared(const Gemm& g, const GemmOperands& operands) {
 
 int64_t cublaslt_version() { return library() ? int64_t(library()->version()) : 0; }
 
-int cublaslt_algorithms(const Gemm& g, const GemmOperands& operands) {
-  const std::lock_guard lock(preparing);
-  const Prepared* product = prepared(g, operands);
-  return product ? product->algorithms() : 0;
+std::string cublaslt_name() {
+  const int64_t version = cublaslt_version();  // 130100 is 13.1.0
+  if (version == 0) return "";
+  return fmt::format("cuBLASLt {}.{}.{}", version / 10000, version / 100 % 100, version % 100);
 }
 
-void cublaslt_gemm(Stream& stream, const Gemm& g, const GemmOperands& operands, int algorithm,
-                   void* workspace) {
+std::string cublaslt_text(const CublasltAlgorithm& algorithm) {
+  const Library* lib = library();
+  const cublasLtMatmulAlgo_t described = of_words(algorithm);
+  const auto number = [&](cublasLtMatmulAlgoConfigAttributes_t attribute) {
+    int32_t value = -1;
+    size_t written = 0;
+    if (lib) lib->describe(&described, attribute, &value, sizeof value, &written);
+    return value;
+  };
+  const int parts = number(CUBLASLT_ALGO_CONFIG_SPLITK_NUM);
+  return fmt::format("algorithm {}, tile {}, stages {}{}", number(CUBLASLT_ALGO_CONFIG_ID),
+                     number(CUBLASLT_ALGO_CONFIG_TILE_ID), number(CUBLASLT_ALGO_CONFIG_STAGES_ID),
+                     parts > 1 ? fmt::format(", {} parts of K", parts) : "");
+}
+
+std::vector<CublasltAlgorithm> cublaslt_algorithms(const Gemm& g, const GemmOperands& operands) {
+  const std::lock_guard lock(preparing);
+  const Prepared* product = prepared(g, operands);
+  return product ? product->algorithms() : std::vector<CublasltAlgorithm>{};
+}
+
+std::optional<CublasltAlgorithm> cublaslt_fitting(const Gemm& g, const GemmOperands& operands,
+                                                  const CublasltAlgorithm& wanted) {
   const std::lock_guard lock(preparing);
   Prepared* product = prepared(g, operands);
-  const int count = product ? product->algorithms() : 0;
-  check(algorithm < count, "cuBLASLt: algorithm {} of {} for a product [{} {} {}]", algorithm,
-        count, g.m, g.n, g.k);
+  if (!product) return std::nullopt;
+  if (product->takes(wanted)) return wanted;
+  if (product->algorithms().empty()) return std::nullopt;
+  return product->algorithms().front();
+}
+
+void cublaslt_gemm(Stream& stream, const Gemm& g, const GemmOperands& operands,
+                   const CublasltAlgorithm& algorithm, void* workspace) {
+  const std::lock_guard lock(preparing);
+  Prepared* product = prepared(g, operands);
+  check(product && product->takes(algorithm), "cuBLASLt: no such algorithm for a GEMM [{} {} {}]",
+        g.m, g.n, g.k);
   product->run(stream, operands, algorithm, workspace);
 }
 

@@ -4,10 +4,12 @@
 #include <cmath>
 
 #include "kernels/core/cuda_runtime.h"
+#include "kernels/cuda/column_sums.h"
 #include "kernels/cuda/cublaslt.h"
 #include "kernels/cuda/device/gemm_bf16.cuh"
 #include "kernels/cuda/device/gemm_f32.cuh"
 #include "kernels/cuda/gemm_way.h"
+#include "kernels/ops/elementwise.h"
 
 namespace laclip::cuda {
 namespace {
@@ -77,7 +79,7 @@ struct Work {  // of one launch
   const GemmOperands& operands;
   GemmOutput out;
   int64_t depth_per_part;
-  bool aligned;
+  bool aligned, wide;  // the operands; rows of c and of what lies beside it
 
   template <class Tile>
   dim3 blocks() const {
@@ -86,21 +88,33 @@ struct Work {  // of one launch
   }
   template <class Tile, Layout kA, Layout kB, Epilogue kEpilogue, bool kRowSums>
   void run_f32() const {
-    launch<gemm_f32_kernel<Tile, kA, kB, kEpilogue, kRowSums>>(
-        stream,
-        Grid{blocks<Tile>(), Tile::kThreads,
-             int64_t(sizeof(typename FmaProduct<Tile, kA, kB>::Shared))},
-        out, static_cast<const float*>(operands.a), static_cast<const float*>(operands.b), shape.k,
-        depth_per_part, aligned);
+    const auto with = [&]<Store kStore>() {
+      launch<gemm_f32_kernel<Tile, kA, kB, kEpilogue, kStore, kRowSums>>(
+          stream,
+          Grid{blocks<Tile>(), Tile::kThreads,
+               int64_t(sizeof(typename FmaProduct<Tile, kA, kB>::Shared))},
+          out, static_cast<const float*>(operands.a), static_cast<const float*>(operands.b),
+          shape.k, depth_per_part, aligned);
+    };
+    if (wide && out.to_f32) return with.template operator()<Store::f32_packs>();
+    with.template operator()<Store::elements>();
   }
   template <class Tile, Layout kA, Layout kB, Epilogue kEpilogue, bool kAligned, bool kRowSums>
   void run_bf16() const {
-    launch<gemm_bf16_kernel<Tile, kA, kB, kEpilogue, kAligned, kRowSums>>(
-        stream,
-        Grid{blocks<Tile>(), Tile::kThreads,
-             int64_t(sizeof(typename TensorProduct<Tile, kA, kB>::Shared))},
-        out, static_cast<const bf16*>(operands.a), static_cast<const bf16*>(operands.b), shape.k,
-        depth_per_part);
+    const auto with = [&]<Store kStore>() {
+      launch<gemm_bf16_kernel<Tile, kA, kB, kEpilogue, kStore, kAligned, kRowSums>>(
+          stream,
+          Grid{blocks<Tile>(), Tile::kThreads,
+               int64_t(sizeof(typename TensorProduct<Tile, kA, kB>::Shared))},
+          out, static_cast<const bf16*>(operands.a), static_cast<const bf16*>(operands.b), shape.k,
+          depth_per_part);
+    };
+    // Only what occurs: row sums go with a result in f32, an activation and a slope with one in bf16.
+    if constexpr (kAligned && kEpilogue == Epilogue::sum)
+      if (wide && out.to_f32) return with.template operator()<Store::f32_packs>();
+    if constexpr (kAligned && !kRowSums)
+      if (wide && !out.to_f32) return with.template operator()<Store::bf16_packs>();
+    with.template operator()<Store::elements>();
   }
 };
 
@@ -127,6 +141,18 @@ void run(const Work& work, GemmTile tile) {
       if (tile == GemmTile::skinny) return with_tile.template operator()<TensorTileSkinny, true>();
     with_tile.template operator()<TensorTileSmall, true>();
   });
+}
+
+// What gemm_algorithm() tells, without a text for each GEMM.
+struct LastGemm {
+  bool any = false;
+  GemmPlan plan;
+  GemmAlgorithm algorithm;
+};
+thread_local LastGemm last_gemm;
+
+std::string_view name_of(GemmTile tile) {
+  return tile == GemmTile::skinny ? "16x32" : tile == GemmTile::small ? "64x64" : "128x128";
 }
 
 void add_parts(Stream& stream, float* to, const float* parts, int splits, int64_t part,
@@ -178,6 +204,7 @@ void gemm_as(Stream& stream, const Gemm& g, const GemmOperands& operands, GemmPl
   check(!g.accumulate || g.c_type == DType::f32, "gemm: sums are accumulated in f32");
   check(!operands.row_sums || (g.a == Layout::transposed && g.b == Layout::plain),
         "gemm: row sums are of a transposed a and a plain b");
+  check(!operands.row_sums || g.c_type == DType::f32, "gemm: row sums go with a c in f32");
   check(tile_is_possible(g, operands, plan.tile), "gemm: this tile cannot make this product");
   check(g.epilogue == Epilogue::sum ||
             (!g.accumulate && g.a == Layout::plain &&
@@ -189,6 +216,7 @@ void gemm_as(Stream& stream, const Gemm& g, const GemmOperands& operands, GemmPl
   check(g.epilogue != Epilogue::slope || beside, "gemm: a slope without u");
   check(g.epilogue == Epilogue::activation || !operands.kept, "gemm: nothing but u is kept");
   if (g.m == 0 || g.n == 0) return;
+  last_gemm = {true, plan, {}};
   constexpr int64_t kUnit = 64;  // parts of K begin at whole steps of every kernel
   const int64_t depth_per_part = round_up(std::max<int64_t>(ceil_div(g.k, plan.splits), 1), kUnit);
   const auto splits = int(std::max<int64_t>(ceil_div(g.k, depth_per_part), 1));
@@ -207,11 +235,11 @@ void gemm_as(Stream& stream, const Gemm& g, const GemmOperands& operands, GemmPl
                     .part = 0,
                     .to_f32 = g.c_type == DType::f32,
                     .accumulate = g.accumulate,
-                    .quick = g.kind == Activation::quick_gelu,
-                    .wide = wide && begins_wide(operands.c) && begins_wide(beside) &&
-                            begins_wide(operands.kept)},
+                    .quick = g.kind == Activation::quick_gelu},
                    depth_per_part,
-                   aligned_operands(g, operands)};
+                   aligned_operands(g, operands),
+                   wide && begins_wide(operands.c) && begins_wide(beside) &&
+                       begins_wide(operands.kept)};
   if (splits == 1) return run(whole, plan.tile);
   check(g.accumulate && !operands.bias && !beside, "gemm: only accumulated sums are split");
   // A part is c, then the row sums; it begins at a multiple of 16 bytes.
@@ -222,25 +250,33 @@ void gemm_as(Stream& stream, const Gemm& g, const GemmOperands& operands, GemmPl
   parted.out.row_sums = operands.row_sums ? parts + in_c : nullptr;
   parted.out.part = part;
   parted.out.accumulate = false;
-  parted.out.wide = wide;
+  parted.wide = wide;
   run(parted, plan.tile);
   add_parts(stream, static_cast<float*>(operands.c), parts, splits, part, g.m * g.n);
   if (operands.row_sums) add_parts(stream, operands.row_sums, parts + in_c, splits, part, g.m);
 }
 
-void gemm_by(Stream& stream, const Gemm& g, const GemmOperands& operands, int way) {
-  if (way == kOwnKernels) return gemm_as(stream, g, operands, plan_gemm(g, operands));
+void gemm_by(Stream& stream, const Gemm& g, const GemmOperands& operands,
+             const GemmAlgorithm& algorithm) {
+  using Maker = GemmAlgorithm::Maker;
+  if (algorithm.maker == Maker::built_in)
+    return gemm_as(stream, g, operands, plan_gemm(g, operands));
   GemmOperands sum = operands;
+  sum.row_sums = nullptr;
   if (operands.kept) sum.c = operands.kept;
+  const bool sums_come_along = operands.row_sums && algorithm.maker == Maker::library;
   std::byte* workspace = stream.workspace().reserve_bytes(
-      kCublasltWorkspace + (operands.row_sums ? 4 * round_up(g.m, 4) : 0));
-  if (operands.row_sums) sum.row_sums = reinterpret_cast<float*>(workspace + kCublasltWorkspace);
-  cublaslt_gemm(stream, g, sum, way, workspace);
+      kCublasltWorkspace + (sums_come_along ? 4 * round_up(g.m, 4) : 0));
+  if (sums_come_along) sum.row_sums = reinterpret_cast<float*>(workspace + kCublasltWorkspace);
+  cublaslt_gemm(stream, g, sum, algorithm.of_library, workspace);
+  last_gemm = {true, {}, algorithm};
   if (operands.row_sums) {
-    if (!g.accumulate)
-      cuda_copy_on_device(stream.handle(), operands.row_sums, sum.row_sums, 4 * g.m);
-    else
+    if (!g.accumulate) fill(stream, Tensor{operands.row_sums, {g.m}, DType::f32, Device::cuda}, 0);
+    if (sums_come_along)
       add_parts(stream, operands.row_sums, sum.row_sums, 1, 0, g.m);
+    else
+      add_column_sums(stream, operands.row_sums, operands.a, {g.k, g.m}, g.type,
+                      reinterpret_cast<float*>(workspace), kCublasltWorkspace);
   }
   const auto flat = [&](const void* at) {
     return Tensor{const_cast<void*>(at), {g.m, g.n}, g.c_type, Device::cuda};
@@ -252,14 +288,30 @@ void gemm_by(Stream& stream, const Gemm& g, const GemmOperands& operands, int wa
 }
 
 void gemm(Stream& stream, const Gemm& g, const GemmOperands& operands) {
-  const int way = stream.batch_invariant ? kOwnKernels : way_of(stream, g, operands);
-  if (way == kOwnKernels) return gemm_by(stream, g, operands, way);
+  const GemmAlgorithm built_in;
+  if (stream.batch_invariant) return gemm_by(stream, g, operands, built_in);
+  const GemmAlgorithm algorithm = autotuned(stream, g, operands);
+  if (algorithm == built_in) return gemm_by(stream, g, operands, algorithm);
   try {
-    gemm_by(stream, g, operands, way);
+    gemm_by(stream, g, operands, algorithm);
   } catch (const Error& error) {  // the library takes nothing of what it refuses
+    cuda_forget_error();
     refuse_library(g, operands, error);
-    gemm_by(stream, g, operands, kOwnKernels);
+    gemm_by(stream, g, operands, built_in);
   }
+}
+
+std::string gemm_algorithm() {
+  const LastGemm& last = last_gemm;
+  if (!last.any) return "";
+  if (last.algorithm.maker != GemmAlgorithm::Maker::built_in)
+    return fmt::format("{} {}{}", cublaslt_name(), cublaslt_text(last.algorithm.of_library),
+                       last.algorithm.maker == GemmAlgorithm::Maker::library_then_sums
+                           ? ", then row sums"
+                           : "");
+  const std::string_view tile = name_of(last.plan.tile);
+  return last.plan.splits > 1 ? fmt::format("built-in {} in {} parts of K", tile, last.plan.splits)
+                              : fmt::format("built-in {}", tile);
 }
 
 }  // namespace laclip::cuda

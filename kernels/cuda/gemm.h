@@ -15,7 +15,10 @@
 // that is batch_invariant takes them alone.
 #pragma once
 
+#include <string>
+
 #include "kernels/core/stream.h"
+#include "kernels/cuda/gemm_algorithm.h"
 #include "kernels/ops/activation.h"
 
 namespace laclip::cuda {
@@ -66,7 +69,13 @@ struct GemmPlan {
 GemmPlan plan_gemm(const Gemm& shape, const GemmOperands& operands);
 void gemm_as(Stream& stream, const Gemm& shape, const GemmOperands& operands, GemmPlan plan);
 
-// By one way: kOwnKernels, or an algorithm of cuBLASLt with an activation as a pass of its own.
-void gemm_by(Stream& stream, const Gemm& shape, const GemmOperands& operands, int way);
+// By one algorithm; with the library's, an activation is a pass of its own.
+void gemm_by(Stream& stream, const Gemm& shape, const GemmOperands& operands,
+             const GemmAlgorithm& algorithm);
+
+// Which algorithm made the last GEMM that this thread issued, for reports: "built-in 128x128", "built-in
+// 64x64 in 4 parts of K", "cuBLASLt 13.1.0 algorithm 66, tile 23, stages 36", which can end with ", then
+// row sums"; "" before the first.
+std::string gemm_algorithm();
 
 }  // namespace laclip::cuda

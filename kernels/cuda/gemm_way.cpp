@@ -2,10 +2,11 @@
 
 #include <algorithm>
 #include <bit>
+#include <cctype>
 #include <cmath>
 #include <cstdlib>
 #include <memory>
-#include <vector>
+#include <utility>
 
 #include "base/json.h"
 #include "base/log.h"
@@ -39,11 +40,17 @@ fs::path cache_folder() {
   return "laclip-cache";
 }
 
-WayFile& ways_of_this_gpu() {
-  constexpr int kOwnRevision = 2;  // goes up when the own kernels become faster
-  static WayFile file(cache_folder() / fmt::format("products-{}.json", cuda_device_name()),
-                      fmt::format("{}, cuBLASLt {}, own {}", cuda_device_name(), cublaslt_version(),
-                                  kOwnRevision));
+AlgorithmFile& algorithms_of_this_gpu() {
+  constexpr int kBuiltInRevision = 3;  // goes up when the built-in kernels become faster
+  const auto file_name = [] {
+    std::string gpu = cuda_device_name();
+    for (char& c : gpu)
+      if (!std::isalnum(static_cast<unsigned char>(c))) c = '-';
+    return fmt::format("gemm-{}.json", gpu);
+  };
+  static AlgorithmFile file(cache_folder() / file_name(),
+                            fmt::format("{}, {}, built-in {}", cuda_device_name(), cublaslt_name(),
+                                        kBuiltInRevision));
   return file;
 }
 
@@ -53,7 +60,7 @@ class Room {
  public:
   Room(const void* real, int64_t bytes)
       : offset_(reinterpret_cast<uintptr_t>(real) % 256),
-        memory_("a product that is timed", real ? bytes + 256 : 0, Device::cuda),
+        memory_("a GEMM that is timed", real ? bytes + 256 : 0, Device::cuda),
         there_(real) {}
   std::byte* data() const { return there_ ? memory_.data() + offset_ : nullptr; }
 
@@ -66,11 +73,13 @@ class Room {
 // Some calls as a graph, as in training: the host's work for them does not count.
 class Recorded {
  public:
-  Recorded(Stream& stream, const Gemm& g, const GemmOperands& operands, int way) : stream_(stream) {
-    gemm_by(stream, g, operands, way);  // memory grows
+  Recorded(Stream& stream, const Gemm& g, const GemmOperands& operands,
+           const GemmAlgorithm& algorithm)
+      : stream_(stream) {
+    gemm_by(stream, g, operands, algorithm);  // memory grows
     cuda_begin_recording(stream.handle());
     try {
-      for (int call = 0; call < kCalls; ++call) gemm_by(stream, g, operands, way);
+      for (int call = 0; call < kCalls; ++call) gemm_by(stream, g, operands, algorithm);
     } catch (...) {
       cuda_drop_recording(stream.handle());
       throw;
@@ -95,147 +104,227 @@ class Recorded {
   void* graph_ = nullptr;
 };
 
-// Of this run, without a text for each product.
-struct KnownWays {
+// Of this run, without a text for each GEMM.
+struct Known {
   std::mutex mutex;
-  std::map<ProductKind, int> of;
-  std::set<ProductKind> refused;  // by the library
+  std::map<GemmKind, GemmAlgorithm> of;
+  std::set<GemmKind> refused;  // by the library
 };
-KnownWays& known_ways() {
-  static KnownWays known;
+Known& known() {
+  static Known known;
   return known;
 }
 
+// Where a GEMM can be timed without harm: its own result, which it overwrites in any case, or memory beside
+// it.
+class Places {
+ public:
+  Places(const Gemm& g, const GemmOperands& operands) : timed(operands) {
+    if (!g.accumulate && !reads_its_result(g, operands)) return;
+    const int64_t bytes = g.m * g.n * size_of(g.c_type);
+    c_.emplace(operands.c, bytes);
+    kept_.emplace(operands.kept, bytes);
+    sums_.emplace(operands.row_sums, 4 * g.m);
+    timed.c = c_->data();
+    timed.kept = kept_->data();
+    timed.row_sums = reinterpret_cast<float*>(sums_->data());
+  }
+  GemmOperands timed;
+
+ private:
+  static bool reads_its_result(const Gemm& g, const GemmOperands& o) {
+    const auto begin = reinterpret_cast<uintptr_t>(o.c);
+    const auto end = begin + uintptr_t(g.m * g.n * size_of(g.c_type));
+    const auto overlaps = [&](const void* at, int64_t elements) {
+      const auto first = reinterpret_cast<uintptr_t>(at);
+      return at && first < end && begin < first + uintptr_t(elements * size_of(g.type));
+    };
+    return overlaps(o.a, g.m * g.k) || overlaps(o.b, g.k * g.n) || overlaps(o.bias, g.n) ||
+           overlaps(o.skip, g.m * g.n) || overlaps(o.u, g.m * g.n);
+  }
+
+  std::optional<Room> c_, kept_, sums_;
+};
+
 }  // namespace
 
-std::optional<int> fastest_way(Stream& stream, const Gemm& g, const GemmOperands& operands,
-                               int algorithms) {
+std::vector<GemmAlgorithm> library_algorithms(const Gemm& g, const GemmOperands& operands) {
+  using Maker = GemmAlgorithm::Maker;
+  constexpr size_t kMostWithSumsApart = 4;
+  std::vector<GemmAlgorithm> all;
+  if (operands.row_sums) {
+    GemmOperands sum = operands;
+    sum.row_sums = nullptr;
+    for (const CublasltAlgorithm& one : cublaslt_algorithms(g, sum))
+      if (all.size() < kMostWithSumsApart) all.push_back({Maker::library_then_sums, one});
+  }
+  for (const CublasltAlgorithm& one : cublaslt_algorithms(g, operands))
+    all.push_back({Maker::library, one});
+  return all;
+}
+
+GemmAlgorithm fitting(const GemmAlgorithm& algorithm, const Gemm& g, const GemmOperands& operands) {
+  using Maker = GemmAlgorithm::Maker;
+  if (algorithm.maker == Maker::built_in) return algorithm;
+  GemmOperands asked = operands;
+  if (algorithm.maker == Maker::library_then_sums) asked.row_sums = nullptr;
+  const auto fits = cublaslt_fitting(g, asked, algorithm.of_library);
+  return fits ? GemmAlgorithm{algorithm.maker, *fits} : GemmAlgorithm{};
+}
+
+std::optional<GemmAlgorithm> fastest(Stream& stream, const Gemm& g, const GemmOperands& operands,
+                                     const std::vector<GemmAlgorithm>& candidates) {
   constexpr int kRounds = 3;
-  const int64_t bytes = g.m * g.n * size_of(g.c_type);
-  std::optional<Room> c, kept, sums;
+  std::optional<Places> places;
   try {
-    c.emplace(operands.c, bytes);
-    kept.emplace(operands.kept, bytes);
-    sums.emplace(operands.row_sums, 4 * g.m);
+    places.emplace(g, operands);
   } catch (const Error& error) {
-    log_info("{}; this product takes the own kernels, unmeasured", error.what());
+    log_info(
+        "there is no memory to time GEMMs {}; they take the library's first algorithm in this run",
+        GemmKind(g, operands).text());
+    log_debug("{}", error.what());
     return std::nullopt;
   }
-  GemmOperands timed = operands;
-  timed.c = c->data();
-  timed.kept = kept->data();
-  timed.row_sums = reinterpret_cast<float*>(sums->data());
-  std::vector<std::unique_ptr<Recorded>> ways(size_t(algorithms) + 1);  // own kernels first
-  std::vector<double> seconds(ways.size(), INFINITY);
-  for (int way = kOwnKernels; way < algorithms; ++way) {
+  struct Candidate {
+    GemmAlgorithm algorithm;
+    std::unique_ptr<Recorded> recorded;
+    double seconds = INFINITY;
+  };
+  std::vector<Candidate> all;
+  all.push_back({{}, std::make_unique<Recorded>(stream, g, places->timed, GemmAlgorithm{})});
+  for (const GemmAlgorithm& one : candidates) {
     try {
-      ways[size_t(way + 1)] = std::make_unique<Recorded>(stream, g, timed, way);
-    } catch (const Error& error) {
-      if (way == kOwnKernels) throw;
-      log_debug("{}", error.what());  // an algorithm that the library offers and does not do
+      all.push_back({one, std::make_unique<Recorded>(stream, g, places->timed, one)});
+    } catch (const Error& error) {  // an algorithm that the library offers and does not do
+      cuda_forget_error();
+      log_debug("{}", error.what());
     }
   }
   for (int round = 0; round < kRounds; ++round)
-    for (size_t i = 0; i < ways.size(); ++i)
-      if (ways[i]) seconds[i] = std::min(seconds[i], ways[i]->seconds());
-  const auto fastest = std::min_element(seconds.begin(), seconds.end()) - seconds.begin();
-  log_debug("product {}: own {:.1f} us, best {:.1f} us by {}", ProductKind(g, operands).text(),
-            1e6 * seconds[0], 1e6 * seconds[size_t(fastest)], fastest - 1);
-  return int(fastest) - 1;
+    for (Candidate& one : all) one.seconds = std::min(one.seconds, one.recorded->seconds());
+  const Candidate& best =
+      *std::min_element(all.begin(), all.end(), [](const Candidate& a, const Candidate& b) {
+        return a.seconds < b.seconds;
+      });
+  log_debug("GEMM {}: built-in {:.1f} us, best {:.1f} us by {}", GemmKind(g, operands).text(),
+            1e6 * all[0].seconds, 1e6 * best.seconds, best.algorithm.text());
+  return best.algorithm;
 }
 
-int way_of(Stream& stream, const Gemm& g, const GemmOperands& operands) {
-  if (choice() == Choice::own) return kOwnKernels;
-  const int algorithms = cublaslt_algorithms(g, operands);
-  if (algorithms == 0) return kOwnKernels;
-  if (choice() == Choice::library) return 0;
-  const ProductKind kind(g, operands);
-  KnownWays& known = known_ways();
-  const std::lock_guard lock(known.mutex);
-  if (known.refused.count(kind)) return kOwnKernels;
-  auto found = known.of.find(kind);
-  if (found == known.of.end()) {
-    const int way = ways_of_this_gpu().way(kind.text(), [&] {
-      return fastest_way(stream, g, operands, algorithms);
-    });
-    found = known.of.emplace(kind, way).first;
+GemmAlgorithm autotuned(Stream& stream, const Gemm& g, const GemmOperands& operands) {
+  if (choice() == Choice::own) return {};
+  const GemmKind kind(g, operands);
+  Known& run = known();
+  const std::lock_guard lock(run.mutex);
+  if (run.refused.count(kind)) return {};
+  auto found = run.of.find(kind);
+  if (found == run.of.end()) {
+    const std::vector<GemmAlgorithm> candidates = library_algorithms(g, operands);
+    GemmAlgorithm algorithm = candidates.empty() ? GemmAlgorithm{} : candidates.front();
+    if (choice() == Choice::automatic && !candidates.empty())
+      algorithm =
+          algorithms_of_this_gpu()
+              .algorithm(kind.text(), [&] { return fastest(stream, g, operands, candidates); })
+              .value_or(algorithm);
+    found = run.of.emplace(kind, algorithm).first;
   }
-  return std::min(found->second, algorithms - 1);  // a number of rows nearby can have fewer
+  return fitting(found->second, g, operands);
 }
 
 void refuse_library(const Gemm& g, const GemmOperands& operands, const Error& error) {
   if (choice() == Choice::library) throw error;  // who asks for the library is told
-  const ProductKind kind(g, operands);
-  KnownWays& known = known_ways();
-  const std::lock_guard lock(known.mutex);
-  if (known.refused.insert(kind).second)
-    log_warning("{}; products {} take the own kernels", error.what(), kind.text());
+  const GemmKind kind(g, operands);
+  Known& run = known();
+  const std::lock_guard lock(run.mutex);
+  if (run.refused.insert(kind).second)
+    log_warning("{}; GEMMs {} take the built-in kernels", error.what(), kind.text());
 }
 
-ProductKind::ProductKind(const Gemm& g, const GemmOperands& operands)
+GemmKind::GemmKind(const Gemm& g, const GemmOperands& operands)
     : shape(g),
       bias(operands.bias),
       skip(operands.skip),
       kept(operands.kept),
       row_sums(operands.row_sums) {
+  uintptr_t addresses = 16;  // null is a multiple of anything
+  for (const void* at :
+       {static_cast<const void*>(operands.c), operands.a, operands.b, operands.bias, operands.skip,
+        operands.u, static_cast<const void*>(operands.kept),
+        static_cast<const void*>(operands.row_sums)})
+    addresses |= reinterpret_cast<uintptr_t>(at);
+  alignment = 1 << std::countr_zero(addresses);
   const auto octave = std::bit_floor(uint64_t(std::max<int64_t>(g.m, 1)));
   const auto step = std::max<uint64_t>(octave / 8, 1);
   shape.m = int64_t((uint64_t(g.m) + step - 1) / step * step);
 }
 
-std::string ProductKind::text() const {
+std::string GemmKind::text() const {
   const auto sign = [](bool given, const char* name) { return given ? name : ""; };
   const Gemm& g = shape;
-  return fmt::format("{}x{}x{} {}{} {} to {}{}{}{}{}{}{}", g.m, g.n, g.k,
+  return fmt::format("{}x{}x{} {}{} {} to {}{}{}{}{}{}{}{}", g.m, g.n, g.k,
                      g.a == Layout::plain ? "n" : "t", g.b == Layout::plain ? "n" : "t",
                      name_of(g.type), name_of(g.c_type), sign(g.accumulate, ", adds"),
                      g.epilogue == Epilogue::activation ? ", activation"
                      : g.epilogue == Epilogue::slope    ? ", slope"
                                                         : "",
                      sign(bias, ", bias"), sign(skip, ", skip"), sign(kept, ", kept"),
-                     sign(row_sums, ", row sums"));
+                     sign(row_sums, ", row sums"),
+                     alignment < 16 ? fmt::format(", alignment {}", alignment) : "");
 }
 
-WayFile::WayFile(fs::path path, std::string about)
-    : path_(std::move(path)), about_(std::move(about)), ways_(read()) {}
+AlgorithmFile::AlgorithmFile(fs::path path, std::string about)
+    : path_(std::move(path)), about_(std::move(about)), algorithms_(read()) {}
 
-std::map<std::string, int> WayFile::read() const {
-  if (!fs::exists(path_)) return {};
+std::map<std::string, GemmAlgorithm> AlgorithmFile::read() {
+  if (foreign_ || !fs::exists(path_)) return {};
   try {
     const Json file = read_json(path_);
-    if (json_field<std::string>(file, "about", path_.string()) != about_) return {};
-    return json_field<std::map<std::string, int>>(file, "ways", path_.string());
+    const auto about = json_field<std::string>(file, "about", path_.string());
+    check(about == about_, "{} is about {}, and this is {}", path_.string(), about, about_);
+    std::map<std::string, GemmAlgorithm> algorithms;
+    for (const auto& [kind, text] :
+         json_field<std::map<std::string, std::string>>(file, "algorithms", path_.string())) {
+      const auto algorithm = GemmAlgorithm::parse(text);
+      check(algorithm.has_value(), "{}: {}: \"{}\" is no algorithm", path_.string(), kind, text);
+      algorithms[kind] = *algorithm;
+    }
+    return algorithms;
   } catch (const Error& error) {
-    log_warning("{}; products are measured anew", error.what());
+    foreign_ = true;
+    log_warning("{}; GEMMs are timed anew", error.what());
     return {};
   }
 }
 
-int WayFile::way(const std::string& key, const std::function<std::optional<int>()>& measure) {
+std::optional<GemmAlgorithm> AlgorithmFile::algorithm(
+    const std::string& kind, const std::function<std::optional<GemmAlgorithm>()>& measure) {
   const std::lock_guard lock(mutex_);
-  const auto found = ways_.find(key);
-  if (found != ways_.end()) return found->second;
-  if (unmeasured_.count(key)) return kOwnKernels;
-  if (ways_.empty()) log_info("timing matrix products for this GPU, once; {}", path_.string());
-  const std::optional<int> way = measure();
-  if (!way) {
-    unmeasured_.insert(key);
-    return kOwnKernels;
+  const auto found = algorithms_.find(kind);
+  if (found != algorithms_.end()) return found->second;
+  if (unmeasured_.count(kind)) return std::nullopt;
+  if (algorithms_.empty()) log_info("timing GEMMs for this GPU, once; {}", path_.string());
+  const std::optional<GemmAlgorithm> measured = measure();
+  if (!measured) {
+    unmeasured_.insert(kind);
+    return std::nullopt;
   }
-  ways_[key] = *way;
+  algorithms_[kind] = *measured;
   save();
-  return *way;
+  return measured;
 }
 
-void WayFile::save() {
+void AlgorithmFile::save() {
   if (!writable_) return;
   try {
     make_folders(path_.parent_path());
-    ways_.merge(read());  // ours come first
-    write_atomically(path_, Json{{"about", about_}, {"ways", ways_}}.dump(1) + "\n");
+    algorithms_.merge(read());  // ours come first
+    std::map<std::string, std::string> texts;
+    for (const auto& [kind, algorithm] : algorithms_) texts[kind] = algorithm.text();
+    write_atomically(path_, Json{{"about", about_}, {"algorithms", texts}}.dump(1) + "\n");
+    foreign_ = false;
   } catch (const Error& error) {
     writable_ = false;
-    log_warning("{}; products are measured in every run", error.what());
+    log_warning("{}; GEMMs are timed in every run", error.what());
   }
 }
 

@@ -1,9 +1,12 @@
-// Which way makes a product fastest on this GPU: the own kernels, as plan_gemm divides the work, or one
-// of cuBLASLt's algorithms. Measured once for each kind of product, and kept in a file of the user's
-// cache folder ($XDG_CACHE_HOME/laclip or ~/.cache/laclip), so that later runs take the same way and
-// give the same bits.
+// Autotuning: by which algorithm a GEMM is fastest on this GPU, the built-in kernels, as plan_gemm divides
+// the work, or one of cuBLASLt's. Timed once for each kind of GEMM, and kept in a file of the user's
+// cache folder ($XDG_CACHE_HOME/laclip or ~/.cache/laclip), so that later runs take the same algorithm
+// and give the same bits.
 //
-// LACLIP_GEMM=own takes the own kernels alone, =library the library's first algorithm wherever it has
+// Row sums (bias gradients) can come along in the library's epilogue, or by a pass of their own over the
+// operand; both are timed.
+//
+// LACLIP_GEMM=own takes the built-in kernels alone, =library the library's first algorithm wherever it has
 // one, =auto (the default) what is faster. On the host execution auto is own.
 #pragma once
 
@@ -13,6 +16,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "base/check.h"
 #include "base/file.h"
@@ -20,52 +24,58 @@
 
 namespace laclip::cuda {
 
-inline constexpr int kOwnKernels = -1;  // else the number of an algorithm of cuBLASLt
+GemmAlgorithm autotuned(Stream& stream, const Gemm& shape, const GemmOperands& operands);
 
-int way_of(Stream& stream, const Gemm& shape, const GemmOperands& operands);
+// What the library can do here: its own list, and where there are row sums also what it offers without
+// them. The first is what to take without timing; nothing where there is no library.
+std::vector<GemmAlgorithm> library_algorithms(const Gemm& shape, const GemmOperands& operands);
 
-// The fastest of the own kernels and the library's algorithms, timed on results that nobody needs; nothing
-// where there is no memory for them.
-std::optional<int> fastest_way(Stream& stream, const Gemm& shape, const GemmOperands& operands,
-                               int algorithms);
+// The fastest of the built-in kernels and the candidates. A GEMM that overwrites its result is timed on it,
+// one that adds, or reads what it overwrites, on a second one; nothing where there is no memory for that.
+std::optional<GemmAlgorithm> fastest(Stream& stream, const Gemm& shape,
+                                     const GemmOperands& operands,
+                                     const std::vector<GemmAlgorithm>& candidates);
 
-// From now on products of this kind take the own kernels in this run: an algorithm was found for another
-// number of rows, or in another run, and has failed here. Warns once. Throws the error with
-// LACLIP_GEMM=library, which must not pass on the own kernels.
+// An algorithm that was found for another number of rows, as it can be taken for this one: by itself, by
+// the library's first instead, or by the built-in kernels.
+GemmAlgorithm fitting(const GemmAlgorithm& algorithm, const Gemm& shape,
+                      const GemmOperands& operands);
+
+// From now on GEMMs of this kind take the built-in kernels in this run, because the library's have failed.
+// Warns once. Throws the error with LACLIP_GEMM=library, which must not pass on the built-in kernels.
 void refuse_library(const Gemm& shape, const GemmOperands& operands, const Error& error);
 
-// Products of one kind take one way: rows are rounded up to an eighth of an octave.
-struct ProductKind {
+// GEMMs of one kind take one algorithm: rows are rounded up to an eighth of an octave.
+struct GemmKind {
   Gemm shape;
   bool bias, skip, kept, row_sums;
+  int alignment;  // of the operands that are there, 16 bytes at most
 
-  ProductKind(const Gemm& shape, const GemmOperands& operands);
+  GemmKind(const Gemm& shape, const GemmOperands& operands);
   std::string text() const;
-  auto operator<=>(const ProductKind&) const = default;
+  auto operator<=>(const GemmKind&) const = default;
 };
 
-// The file: {"about": "NVIDIA H200, cuBLASLt 130100, own 1", "ways": {KEY: WAY, …}}. One that is about
-// something else, or broken, is replaced; what another process has added stays. If it cannot be
-// written, a warning says so and the run goes on. A product that cannot be measured (`measure` gives
-// nothing: no memory for a second result) takes the own kernels in this run.
-//
-// An algorithm's number is its rank in the library's list for a product; a number of rows nearby, or
-// another alignment, can have another algorithm at that rank.
-class WayFile {
+// The file: {"about": "NVIDIA H200, cuBLASLt 13.1.0, built-in 3", "algorithms": {KIND: TEXT, …}}. One that
+// is about something else, or that cannot be read, is told of in a line and replaced; what another
+// process has added stays. If it cannot be written, a warning says so and the run goes on. A kind that
+// cannot be timed (`measure` gives nothing) is not tried again in this run, and not kept.
+class AlgorithmFile {
  public:
-  WayFile(fs::path path, std::string about);
-  int way(const std::string& key, const std::function<std::optional<int>()>& measure);
+  AlgorithmFile(fs::path path, std::string about);
+  std::optional<GemmAlgorithm> algorithm(
+      const std::string& kind, const std::function<std::optional<GemmAlgorithm>()>& measure);
 
  private:
-  std::map<std::string, int> read() const;
+  std::map<std::string, GemmAlgorithm> read();
   void save();
 
   std::mutex mutex_;
   fs::path path_;
   std::string about_;
-  std::map<std::string, int> ways_;
+  bool foreign_ = false, writable_ = true;
+  std::map<std::string, GemmAlgorithm> algorithms_;
   std::set<std::string> unmeasured_;
-  bool writable_ = true;
 };
 
 }  // namespace laclip::cuda

@@ -5,12 +5,19 @@
 #include "kernels/cuda/device/errors.cuh"
 
 namespace laclip {
-using cuda::check_cuda;
+using cuda::check_cuda, cuda::ignore_cuda;
 
 std::byte* cuda_allocate(std::string_view purpose, int64_t bytes) {
   void* memory = nullptr;
-  if (cudaMalloc(&memory, size_t(bytes)) != cudaSuccess) {
-    static_cast<void>(cudaGetLastError());
+  const cudaError_t error = cudaMalloc(&memory, size_t(bytes));
+  if (error != cudaSuccess) {
+    ignore_cuda(error);
+    if (error == cudaErrorStreamCaptureUnsupported || error == cudaErrorStreamCaptureInvalidated)
+      fail(
+          "{}: {} were asked for while a graph is recorded, which can allocate nothing; run the "
+          "same "
+          "work once before",
+          purpose, format_bytes(double(bytes)));
     fail("{}: no memory on the device for {} ({} are free); use a smaller batch or model", purpose,
          format_bytes(double(bytes)), format_bytes(double(cuda_memory().free)));
   }
@@ -19,19 +26,20 @@ std::byte* cuda_allocate(std::string_view purpose, int64_t bytes) {
   return static_cast<std::byte*>(memory);
 }
 
-void cuda_free(std::byte* memory) { static_cast<void>(cudaFree(memory)); }
+void cuda_free(std::byte* memory) { ignore_cuda(cudaFree(memory)); }
 
 std::byte* cuda_allocate_pinned(int64_t bytes) {
   void* memory = nullptr;
-  if (cudaMallocHost(&memory, size_t(bytes)) != cudaSuccess) {
-    static_cast<void>(cudaGetLastError());
+  const cudaError_t error = cudaMallocHost(&memory, size_t(bytes));
+  if (error != cudaSuccess) {
+    ignore_cuda(error);
     fail("no pinned host memory for {}; raise the limit of locked memory (ulimit -l)",
          format_bytes(double(bytes)));
   }
   return static_cast<std::byte*>(memory);
 }
 
-void cuda_free_pinned(std::byte* memory) { static_cast<void>(cudaFreeHost(memory)); }
+void cuda_free_pinned(std::byte* memory) { ignore_cuda(cudaFreeHost(memory)); }
 
 CudaMemory cuda_memory() {
   size_t free = 0, total = 0;
@@ -41,7 +49,9 @@ CudaMemory cuda_memory() {
 
 int cuda_devices() {
   int count = 0;
-  return cudaGetDeviceCount(&count) == cudaSuccess ? count : 0;
+  const cudaError_t error = cudaGetDeviceCount(&count);
+  ignore_cuda(error);
+  return error == cudaSuccess ? count : 0;
 }
 
 std::string cuda_device_name() {
@@ -69,7 +79,7 @@ void* cuda_create_stream() {
 }
 
 void cuda_destroy_stream(void* stream) {
-  static_cast<void>(cudaStreamDestroy(static_cast<cudaStream_t>(stream)));
+  ignore_cuda(cudaStreamDestroy(static_cast<cudaStream_t>(stream)));
 }
 
 void cuda_synchronize(void* stream) {
@@ -77,8 +87,10 @@ void cuda_synchronize(void* stream) {
 }
 
 void cuda_settle(void* stream) noexcept {
-  static_cast<void>(cudaStreamSynchronize(static_cast<cudaStream_t>(stream)));
+  ignore_cuda(cudaStreamSynchronize(static_cast<cudaStream_t>(stream)));
 }
+
+void cuda_forget_error() noexcept { static_cast<void>(cudaGetLastError()); }
 
 void cuda_synchronize_device() { check_cuda(cudaDeviceSynchronize()); }
 
@@ -128,15 +140,15 @@ void* cuda_end_recording(void* stream) {
   if (!graph) return nullptr;  // what was recorded is not possible in a graph
   cudaGraphExec_t instance = nullptr;
   const cudaError_t error = cudaGraphInstantiate(&instance, graph, 0);
-  static_cast<void>(cudaGraphDestroy(graph));
+  ignore_cuda(cudaGraphDestroy(graph));
   check_cuda(error);
   return instance;
 }
 
 void cuda_drop_recording(void* stream) noexcept {
   cudaGraph_t graph = nullptr;
-  static_cast<void>(cudaStreamEndCapture(static_cast<cudaStream_t>(stream), &graph));
-  if (graph) static_cast<void>(cudaGraphDestroy(graph));
+  ignore_cuda(cudaStreamEndCapture(static_cast<cudaStream_t>(stream), &graph));
+  if (graph) ignore_cuda(cudaGraphDestroy(graph));
 }
 
 void cuda_launch_graph(void* graph, void* stream) {
@@ -145,7 +157,7 @@ void cuda_launch_graph(void* graph, void* stream) {
 }
 
 void cuda_destroy_graph(void* graph) {
-  if (graph) static_cast<void>(cudaGraphExecDestroy(static_cast<cudaGraphExec_t>(graph)));
+  if (graph) ignore_cuda(cudaGraphExecDestroy(static_cast<cudaGraphExec_t>(graph)));
 }
 
 }  // namespace laclip

@@ -98,7 +98,25 @@ struct Product {
   }
 };
 
+// What the 64 bytes of an algorithm are here.
+struct Algorithm {
+  uint64_t mark = kMark, alignments[4], vector_alignment;
+  int32_t number;
+  int32_t unused[3] = {};
+  static constexpr uint64_t kMark = 0x6d697374'6c62756cULL;
+};
+static_assert(sizeof(Algorithm) == sizeof(cublasLtMatmulAlgo_t));
+
+bool makes(const Algorithm& algorithm, const laclip_simt_layout& d) {
+  return algorithm.mark == Algorithm::kMark &&
+         (algorithm.number == 1 || (algorithm.number == 2 && d.columns % 16 == 0));
+}
+
+int failing = 0;
+
 }  // namespace
+
+void laclip::simt::fail_matmuls(int count) { failing = count; }
 
 size_t cublasLtGetVersion() { return 1; }
 
@@ -170,11 +188,37 @@ cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t, cublasLtMatmulDe
   *count = 0;
   if (requested < 1) return CUBLAS_STATUS_INVALID_VALUE;
   if (!fit(*product, *a, *b, *c, *d)) return CUBLAS_STATUS_NOT_SUPPORTED;
-  found[0] = {};
-  for (int i = 0; i < 4; ++i) found[0].algo.data[i] = preference->alignments[i];
+  Algorithm algorithm;
+  std::copy_n(preference->alignments, 4, algorithm.alignments);
   const auto vector = reinterpret_cast<uintptr_t>(product->vector);
-  found[0].algo.data[4] = vector == 0 ? 256 : std::min<uint64_t>(vector & (~vector + 1), 256);
-  *count = 1;
+  algorithm.vector_alignment = vector == 0 ? 256 : std::min<uint64_t>(vector & (~vector + 1), 256);
+  for (algorithm.number = 2; algorithm.number >= 1 && *count < requested; --algorithm.number)
+    if (makes(algorithm, *d))
+      found[(*count)++] = {std::bit_cast<cublasLtMatmulAlgo_t>(algorithm), 0,
+                           CUBLAS_STATUS_SUCCESS};
+  return CUBLAS_STATUS_SUCCESS;
+}
+
+cublasStatus_t cublasLtMatmulAlgoCheck(cublasLtHandle_t, cublasLtMatmulDesc_t product,
+                                       cublasLtMatrixLayout_t a, cublasLtMatrixLayout_t b,
+                                       cublasLtMatrixLayout_t c, cublasLtMatrixLayout_t d,
+                                       const cublasLtMatmulAlgo_t* algorithm,
+                                       cublasLtMatmulHeuristicResult_t* result) {
+  if (!fit(*product, *a, *b, *c, *d)) return CUBLAS_STATUS_INVALID_VALUE;
+  if (!makes(std::bit_cast<Algorithm>(*algorithm), *d)) return CUBLAS_STATUS_NOT_SUPPORTED;
+  result->workspaceSize = 0;
+  result->state = CUBLAS_STATUS_SUCCESS;
+  return CUBLAS_STATUS_SUCCESS;
+}
+
+cublasStatus_t cublasLtMatmulAlgoConfigGetAttribute(const cublasLtMatmulAlgo_t* algorithm,
+                                                    cublasLtMatmulAlgoConfigAttributes_t attribute,
+                                                    void* value, size_t bytes, size_t* written) {
+  if (bytes != sizeof(int32_t)) return CUBLAS_STATUS_INVALID_VALUE;
+  const int32_t number =
+      attribute == CUBLASLT_ALGO_CONFIG_ID ? std::bit_cast<Algorithm>(*algorithm).number : 1;
+  std::memcpy(value, &number, bytes);
+  *written = bytes;
   return CUBLAS_STATUS_SUCCESS;
 }
 
@@ -185,12 +229,19 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t product, co
                               const cublasLtMatmulAlgo_t* algorithm, void*, size_t,
                               cudaStream_t stream) {
   if (!fit(*product, *of_a, *of_b, *of_c, *of_d)) return CUBLAS_STATUS_INVALID_VALUE;
+  const auto how = std::bit_cast<Algorithm>(*algorithm);
+  if (!makes(how, *of_d)) return CUBLAS_STATUS_NOT_SUPPORTED;
   const void* addresses[] = {a, b, c, d};
   for (int i = 0; i < 4; ++i)  // an algorithm is for addresses of the alignment it was asked with
-    if (reinterpret_cast<uintptr_t>(addresses[i]) % algorithm->data[i] != 0)
+    if (reinterpret_cast<uintptr_t>(addresses[i]) % how.alignments[i] != 0)
       return CUBLAS_STATUS_NOT_SUPPORTED;
-  if (product->vector && reinterpret_cast<uintptr_t>(product->vector) % algorithm->data[4] != 0)
+  if (product->vector && reinterpret_cast<uintptr_t>(product->vector) % how.vector_alignment != 0)
     return CUBLAS_STATUS_NOT_SUPPORTED;
+  if (failing > 0) {
+    --failing;
+    cudaMemsetAsync(nullptr, 0, 1, stream);  // an error that nobody takes back
+    return CUBLAS_STATUS_EXECUTION_FAILED;
+  }
   const Product whole{*product,
                       *of_a,
                       *of_b,
@@ -198,6 +249,6 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t product, co
                       *of_d,
                       *static_cast<const float*>(alpha),
                       *static_cast<const float*>(beta)};
-  laclip::simt::give(stream, [=] { whole.run(a, b, c, d); });
-  return CUBLAS_STATUS_SUCCESS;
+  const cudaError_t error = laclip::simt::give(stream, [=] { whole.run(a, b, c, d); });
+  return error == cudaSuccess ? CUBLAS_STATUS_SUCCESS : CUBLAS_STATUS_EXECUTION_FAILED;
 }

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <deque>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <set>
 #include <utility>
@@ -39,6 +40,7 @@ struct Pinned {
 
 struct laclip_simt_graph {
   std::vector<std::function<void()>> work;
+  bool valid = true;
 };
 
 struct laclip_simt_stream {
@@ -72,28 +74,49 @@ struct Streams {
 }  // namespace
 
 namespace {
-thread_local int recordings = 0;  // of this thread: it allocates nothing meanwhile
+size_t too_much = size_t(-1);
+
+thread_local cudaError_t last_error = cudaSuccess;
+cudaError_t failed(cudaError_t error) { return last_error = error; }
+
+thread_local std::vector<laclip_simt_graph*> recordings;  // of this thread
+// What no capture of this thread permits. Each of them is invalid from then on.
+cudaError_t unsupported() {
+  for (laclip_simt_graph* graph : recordings) graph->valid = false;
+  return failed(cudaErrorStreamCaptureUnsupported);
+}
+
 bool recording(cudaStream_t stream) { return stream && stream->recording; }
 void arrive(cudaStream_t stream) {
   if (stream) stream->arrive();
 }
 }  // namespace
 
-void laclip::simt::give(cudaStream_t stream, std::function<void()> work) {
-  if (recording(stream)) return stream->recording->work.push_back(std::move(work));
+cudaError_t laclip::simt::give(cudaStream_t stream, std::function<void()> work) {
+  if (recording(stream)) {
+    if (!stream->recording->valid) return failed(cudaErrorStreamCaptureInvalidated);
+    stream->recording->work.push_back(std::move(work));
+    return cudaSuccess;
+  }
   arrive(stream);
   work();
+  return cudaSuccess;
 }
+
+void laclip::simt::fail_allocations_of(size_t bytes) { too_much = bytes > 0 ? bytes : size_t(-1); }
 
 const char* cudaGetErrorString(cudaError_t error) {
   return error == cudaSuccess ? "no error"
          : error == cudaErrorStreamCaptureUnsupported
              ? "operation not permitted when stream is capturing"
+         : error == cudaErrorStreamCaptureInvalidated
+             ? "operation failed due to a previous error during capture"
          : error == cudaErrorMemoryAllocation ? "out of memory"
                                               : "invalid argument";
 }
 
-cudaError_t cudaGetLastError() { return cudaSuccess; }
+cudaError_t cudaGetLastError() { return std::exchange(last_error, cudaSuccess); }
+cudaError_t cudaPeekAtLastError() { return last_error; }
 
 cudaError_t cudaGetDeviceCount(int* count) {
   *count = 1;
@@ -101,13 +124,13 @@ cudaError_t cudaGetDeviceCount(int* count) {
 }
 
 cudaError_t cudaMalloc(void** memory, size_t bytes) {
-  if (recordings > 0) return cudaErrorStreamCaptureUnsupported;
-  *memory = DeviceMemory::instance().allocate(bytes);
-  return *memory ? cudaSuccess : cudaErrorMemoryAllocation;
+  if (!recordings.empty()) return unsupported();
+  *memory = bytes < too_much ? DeviceMemory::instance().allocate(bytes) : nullptr;
+  return *memory ? cudaSuccess : failed(cudaErrorMemoryAllocation);
 }
 
 cudaError_t cudaFree(void* memory) {
-  if (recordings > 0) return cudaErrorStreamCaptureUnsupported;
+  if (!recordings.empty()) return unsupported();
   cudaDeviceSynchronize();  // as CUDA does: nothing is on its way there any more
   DeviceMemory::instance().free(memory);
   return cudaSuccess;
@@ -115,7 +138,7 @@ cudaError_t cudaFree(void* memory) {
 
 cudaError_t cudaMallocHost(void** memory, size_t bytes) {
   *memory = std::malloc(bytes);
-  if (!*memory) return cudaErrorMemoryAllocation;
+  if (!*memory) return failed(cudaErrorMemoryAllocation);
   const std::lock_guard lock(pinned.mutex);
   pinned.blocks[static_cast<const std::byte*>(*memory)] = bytes;
   return cudaSuccess;
@@ -149,7 +172,7 @@ cudaError_t cudaStreamDestroy(cudaStream_t stream) {
 }
 
 cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
-  if (recording(stream)) return cudaErrorStreamCaptureUnsupported;
+  if (recording(stream)) return unsupported();
   if (stream) {
     stream->arrive();
     stream->deliver();
@@ -158,6 +181,7 @@ cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
 }
 
 cudaError_t cudaDeviceSynchronize() {
+  if (!recordings.empty()) return unsupported();
   const std::lock_guard lock(streams.mutex);
   for (cudaStream_t stream : streams.all) {
     stream->arrive();
@@ -174,14 +198,13 @@ cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpy
   const bool from_device = kind != cudaMemcpyHostToDevice;
   if (bytes == 0) return cudaSuccess;
   if (memory.holds(to) != to_device || memory.holds(from) != from_device)
-    return cudaErrorInvalidValue;
+    return failed(cudaErrorInvalidValue);
   if (recording(stream)) {
-    if (kind != cudaMemcpyDeviceToDevice) return cudaErrorStreamCaptureUnsupported;
-    stream->recording->work.push_back([=] {
+    if (kind != cudaMemcpyDeviceToDevice) return unsupported();
+    return laclip::simt::give(stream, [=] {
       const DeviceMemory::Access access;
       std::memmove(to, from, bytes);
     });
-    return cudaSuccess;
   }
   const DeviceMemory::Access access;
   if (kind == cudaMemcpyHostToDevice && stream && pinned.holds(from)) {
@@ -203,12 +226,11 @@ cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpy
 
 cudaError_t cudaMemsetAsync(void* to, int value, size_t bytes, cudaStream_t stream) {
   if (bytes == 0) return cudaSuccess;
-  if (!DeviceMemory::instance().holds(to)) return cudaErrorInvalidValue;
-  laclip::simt::give(stream, [=] {
+  if (!DeviceMemory::instance().holds(to)) return failed(cudaErrorInvalidValue);
+  return laclip::simt::give(stream, [=] {
     const DeviceMemory::Access access;
     std::memset(to, value, bytes);
   });
-  return cudaSuccess;
 }
 
 cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned) {
@@ -233,16 +255,18 @@ cudaError_t cudaStreamWaitEvent(cudaStream_t, cudaEvent_t event, unsigned) {
 }
 
 cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode) {
-  if (!stream || stream->recording) return cudaErrorInvalidValue;
-  stream->recording = new laclip_simt_graph;
-  ++recordings;
+  if (!stream || stream->recording) return failed(cudaErrorInvalidValue);
+  recordings.push_back(stream->recording = new laclip_simt_graph);
   return cudaSuccess;
 }
 
 cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph) {
-  if (!recording(stream)) return cudaErrorInvalidValue;
-  *graph = std::exchange(stream->recording, nullptr);
-  --recordings;
+  *graph = nullptr;
+  if (!recording(stream)) return failed(cudaErrorInvalidValue);
+  std::unique_ptr<laclip_simt_graph> ended(std::exchange(stream->recording, nullptr));
+  std::erase(recordings, ended.get());
+  if (!ended->valid) return failed(cudaErrorStreamCaptureInvalidated);
+  *graph = ended.release();
   return cudaSuccess;
 }
 

@@ -11,7 +11,8 @@ enum cudaError_t {
   cudaSuccess = 0,
   cudaErrorInvalidValue = 1,
   cudaErrorMemoryAllocation = 2,
-  cudaErrorStreamCaptureUnsupported = 900
+  cudaErrorStreamCaptureUnsupported = 900,
+  cudaErrorStreamCaptureInvalidated = 901
 };
 enum cudaMemcpyKind { cudaMemcpyHostToDevice, cudaMemcpyDeviceToHost, cudaMemcpyDeviceToDevice };
 enum cudaFuncAttribute { cudaFuncAttributeMaxDynamicSharedMemorySize };
@@ -23,7 +24,10 @@ using cudaGraphExec_t = struct laclip_simt_graph*;
 enum cudaStreamCaptureMode { cudaStreamCaptureModeThreadLocal = 1 };
 
 const char* cudaGetErrorString(cudaError_t error);
+// The last error of the calling thread: of any function here, and of launches, which report in no other
+// way. It stays until cudaGetLastError gives it; what succeeds leaves it alone.
 cudaError_t cudaGetLastError();
+cudaError_t cudaPeekAtLastError();
 cudaError_t cudaGetDeviceCount(int* count);
 cudaError_t cudaMalloc(void** memory, size_t bytes);
 cudaError_t cudaFree(void* memory);
@@ -42,7 +46,8 @@ cudaError_t cudaEventDestroy(cudaEvent_t event);
 cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream);
 cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned flags);
 
-// Kernels, fills and copies on the device are recorded; what a graph cannot hold is refused.
+// Kernels, fills and copies on the device are recorded; what a graph cannot hold is refused and makes
+// the capture invalid: its stream takes nothing more, and the end gives an error and no graph.
 cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode mode);
 cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph);
 cudaError_t cudaGraphInstantiate(cudaGraphExec_t* instance, cudaGraph_t graph, unsigned long long);
@@ -52,5 +57,7 @@ cudaError_t cudaGraphExecDestroy(cudaGraphExec_t instance);
 
 namespace laclip::simt {
 // Does `work`, or records it. What is under way to the device arrives before.
-void give(cudaStream_t stream, std::function<void()> work);
+cudaError_t give(cudaStream_t stream, std::function<void()> work);
+// From now on there is no memory for as many bytes or more; 0: there is again.
+void fail_allocations_of(size_t bytes);
 }  // namespace laclip::simt

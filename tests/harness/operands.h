@@ -6,7 +6,6 @@
 #include <cmath>
 #include <cstring>
 #include <map>
-#include <memory>
 #include <string>
 #include <vector>
 
@@ -84,8 +83,7 @@ class Guarded {
   Guarded(Shape shape, DType type, Device device = Device::cpu)
       : bytes_(size_t(shape.elements() * size_of(type))),
         mirror_(bytes_ + 2 * kBand, kPattern),
-        memory_("operand", int64_t(mirror_.size()), device),
-        stream_(std::make_unique<Stream>(device)) {
+        memory_("operand", int64_t(mirror_.size()), device) {
     tensor = memory_.tensor(shape, type, kBand);
     push();
   }
@@ -156,18 +154,25 @@ class Guarded {
     return tensor_of(reinterpret_cast<uint8_t*>(mirror_.data()), {int64_t(mirror_.size())});
   }
   void push() {
-    copy(*stream_, all(), mirror());
-    stream_->synchronize();
+    copy(stream(), all(), mirror());
+    stream().synchronize();
   }
   void pull() const {
-    copy(*stream_, mirror(), all());
-    stream_->synchronize();
+    copy(stream(), mirror(), all());
+    stream().synchronize();
+  }
+  // One for all operands on a device: a stream for each would cost a GPU more than the op. It lives as
+  // long as the process, because operands may be static.
+  Stream& stream() const {
+    static Stream* host = new Stream(Device::cpu);
+    if (tensor.device == Device::cpu) return *host;
+    static Stream* device = new Stream(Device::cuda);
+    return *device;
   }
 
   size_t bytes_;
   mutable std::vector<char> mirror_;
   Buffer memory_;
-  std::unique_ptr<Stream> stream_;
 };
 
 inline Doubles random_normal(int64_t count, uint64_t seed) {

@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <functional>
+#include <set>
 #include <string>
 
 #include "kernels/core/cuda_runtime.h"
@@ -23,7 +24,9 @@ using test::error_of;
 using Probe = void(Stream&, Out y, In x, In b);
 void probe(Stream&, Out, In, In) {}
 [[noreturn]] void probe_on_cuda(Stream&, Out, In, In) { fail("on cuda"); }
-constexpr Op<Probe> probe_op{"probe: y[N 2*C] <- x[N C] b?[N+1]:i32", probe, probe_on_cuda};
+constexpr Op<Probe> probe_op{"probe: y[N 2*C] <- x[N C] b?[N+1]:i32",
+                             {{probe, probe, probe}},
+                             probe_on_cuda};
 
 struct Operands {
   Buffer memory{"test", 4096};
@@ -164,6 +167,18 @@ TEST(Staging, PiecesDoNotOverlapAndAreGivenOutAgain) {
   staging.clear();
   EXPECT_EQ(staging.take(1), first);
   EXPECT_THROW(staging.take(Staging::kMost + 1), Error);
+}
+
+TEST(Staging, BlocksGoToTheNextThatNeedsSome) {
+  if (cuda_devices() == 0) GTEST_SKIP() << "no GPU";
+  std::byte *first = nullptr, *beside = nullptr;
+  {
+    Staging one, other;
+    first = one.take(1), beside = other.take(1);
+    EXPECT_NE(first, beside);
+  }
+  Staging later, last;
+  EXPECT_EQ((std::set{later.take(1), last.take(1)}), (std::set{first, beside}));
 }
 
 TEST(Upload, ArrivesInTheOrderOfTheStreamThatWaits) {

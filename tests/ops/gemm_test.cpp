@@ -1,18 +1,21 @@
-// The GPU's matrix product (kernels/cuda/gemm.h), every tile by itself, and the choice of its way.
+// The GPU's matrix product (kernels/cuda/gemm.h), every tile by itself, and cuBLASLt's algorithms.
 #include "kernels/cuda/gemm.h"
+
+#include <gmock/gmock.h>
 
 #include "kernels/core/cuda_runtime.h"
 #include "kernels/core/graphs.h"
+#include "kernels/cuda/column_sums.h"
 #include "kernels/cuda/cublaslt.h"
 #include "kernels/cuda/gemm_way.h"
 #include "tests/harness/op_case.h"
-#include "tests/harness/reference_data.h"
 #include "tests/ops/activation_reference.h"
 
 namespace laclip::test {
 namespace {
 
-using cuda::Epilogue, cuda::Gemm, cuda::GemmPlan, cuda::GemmTile, cuda::Layout;
+using cuda::Epilogue, cuda::Gemm, cuda::GemmAlgorithm, cuda::GemmPlan, cuda::GemmTile, cuda::Layout;
+using Maker = GemmAlgorithm::Maker;
 constexpr auto plain = Layout::plain, transposed = Layout::transposed;
 
 class CudaGemm : public testing::Test {
@@ -24,7 +27,7 @@ class CudaGemm : public testing::Test {
   struct Extras {
     bool bias = false, row_sums = false;
     bool beside = false;       // skip; a slope has its u and an activation its kept in any case
-    bool by_cublaslt = false;  // by cuBLASLt and not by the plan
+    bool by_cublaslt = false;  // by each of cuBLASLt's algorithms and not by the plan
     int64_t offset = 0;        // elements by which c begins later than at a multiple of 16 bytes
   };
 
@@ -92,19 +95,25 @@ class CudaGemm : public testing::Test {
                                       .kept = active ? kept.tensor.data : nullptr,
                                       .row_sums =
                                           extras.row_sums ? row_sums.tensor.as<float>() : nullptr};
-    if (!extras.by_cublaslt)
-      cuda::gemm_as(stream, g, operands, plan);
-    else if (cuda::cublaslt_algorithms(g, operands) > 0)
-      cuda::gemm_by(stream, g, operands, 0);
-    else
-      return {};
-    stream.synchronize();
-    for (const Guarded* operand : {&a, &b, &bias, &row_sums, &c, &beside, &kept})
-      EXPECT_TRUE(operand->guards_intact());
-    EXPECT_LE(relative_error(kept.load(), want_kept), value_tolerance(g.c_type));
-    EXPECT_LE(relative_error(c.load(), want_c), value_tolerance(g.c_type));
-    EXPECT_LE(relative_error(row_sums.load(), want_sums), value_tolerance(DType::f32));
-    return {c.load(), c.bits()};
+    std::vector<GemmAlgorithm> algorithms{GemmAlgorithm{}};
+    if (extras.by_cublaslt) algorithms = cuda::library_algorithms(g, operands);
+    const std::string c_before = c.bits(), sums_before = row_sums.bits();
+    for (const GemmAlgorithm& algorithm : algorithms) {
+      SCOPED_TRACE(algorithm.text());
+      c.set_bits(c_before);
+      row_sums.set_bits(sums_before);
+      if (extras.by_cublaslt)
+        cuda::gemm_by(stream, g, operands, algorithm);
+      else
+        cuda::gemm_as(stream, g, operands, plan);
+      stream.synchronize();
+      for (const Guarded* operand : {&a, &b, &bias, &row_sums, &c, &beside, &kept})
+        EXPECT_TRUE(operand->guards_intact());
+      EXPECT_LE(relative_error(kept.load(), want_kept), value_tolerance(g.c_type));
+      EXPECT_LE(relative_error(c.load(), want_c), value_tolerance(g.c_type));
+      EXPECT_LE(relative_error(row_sums.load(), want_sums), value_tolerance(DType::f32));
+    }
+    return algorithms.empty() ? Result{} : Result{c.load(), c.bits()};
   }
 };
 
@@ -235,76 +244,68 @@ TEST_F(CudaGemm, ByTheLibraryInAGraph) {
   for (uint64_t time = 1; time <= 4; ++time) {
     a.store(random_normal(16 * 16, 2 + time));
     const cuda::GemmOperands operands{c.tensor.data, a.tensor.data, b.tensor.data};
-    graphs.run({}, [&] { cuda::gemm_by(stream, g, operands, 0); });
+    const auto algorithms = cuda::library_algorithms(g, operands);
+    ASSERT_FALSE(algorithms.empty());
+    graphs.run({}, [&] { cuda::gemm_by(stream, g, operands, algorithms[0]); });
     stream.synchronize();
     const std::string got = c.bits();
-    cuda::gemm_by(stream, g, operands, 0);
+    cuda::gemm_by(stream, g, operands, algorithms[0]);
     stream.synchronize();
     EXPECT_TRUE(got == c.bits()) << "time " << time;
   }
   EXPECT_EQ(graphs.launches(), 2);  // the first call makes room for the library, the second sees it
 }
 
-TEST(GemmWay, IsMeasuredOnceAndKept) {
-  const TemporaryFolder folder;
-  const auto file = folder / "cache" / "ways.json";
-  int measured = 0;
-  const auto fast = [&] { return ++measured, 3; };
-  for (int run = 0; run < 2; ++run) {
-    cuda::WayFile ways(file, "GPU A");
-    EXPECT_EQ(ways.way("64x64x64", fast), 3);
-    EXPECT_EQ(ways.way("64x64x64", fast), 3);
-  }
-  EXPECT_EQ(measured, 1);
-  EXPECT_EQ(cuda::WayFile(file, "GPU B").way("64x64x64", [] { return -1; }), -1);
-  write_atomically(file, "{\"about\": \"GPU A\", \"ways\": 7}");
-  EXPECT_EQ(cuda::WayFile(file, "GPU A").way("64x64x64", fast), 3);
-  EXPECT_EQ(measured, 2);
+// Many rows in several parts, a strip that is not full, and rows that are not read by packs.
+TEST_F(CudaGemm, ColumnSums) {
+  for (DType type : {DType::f32, DType::bf16})
+    for (int64_t width : {72, 67, 300})
+      for (int64_t rows : {1, 7, 1000}) {
+        SCOPED_TRACE(fmt::format("{} {}x{}", name_of(type), rows, width));
+        Guarded x({rows * width}, type, Device::cuda), sums({width}, DType::f32, Device::cuda),
+            room({1 << 18}, DType::f32, Device::cuda);
+        x.store(random_normal(rows * width, 1));
+        sums.store(random_normal(width, 2));
+        const Doubles values = x.load();
+        Doubles want = sums.load();
+        for (size_t i = 0; i < values.size(); ++i) want[i % size_t(width)] += values[i];
+        Stream stream(Device::cuda);
+        const ProveKernels prove(Device::cuda);
+        cuda::add_column_sums(stream, sums.tensor.as<float>(), x.tensor.data, {rows, width}, type,
+                              room.tensor.as<float>(), room.tensor.bytes());
+        stream.synchronize();
+        EXPECT_LE(relative_error(sums.load(), want), value_tolerance(DType::f32));
+        EXPECT_TRUE(x.guards_intact() && sums.guards_intact() && room.guards_intact());
+      }
 }
 
-TEST(GemmWay, WhatCannotBeMeasuredIsNotKept) {
-  const TemporaryFolder folder;
-  const auto file = folder / "ways.json";
-  int tried = 0;
-  const auto fails = [&]() -> std::optional<int> { return ++tried, std::nullopt; };
-  cuda::WayFile ways(file, "GPU A"), others(file, "GPU A");
-  EXPECT_EQ(ways.way("a", fails), cuda::kOwnKernels);
-  EXPECT_EQ(ways.way("a", fails), cuda::kOwnKernels);
-  EXPECT_EQ(tried, 1);
-  EXPECT_EQ(others.way("b", [] { return 2; }), 2);
-  EXPECT_EQ(ways.way("c", [] { return 1; }), 1);  // keeps what the other has written
-  cuda::WayFile later(file, "GPU A");
-  EXPECT_EQ(later.way("b", fails), 2);
-  EXPECT_EQ(later.way("c", fails), 1);
+// The bias gradient apart from the library's epilogue is another way to the same sums.
+TEST_F(CudaGemm, TheLibraryOffersRowSumsTwice) {
+  if (cuda::cublaslt_version() == 0) GTEST_SKIP() << "there is no cuBLASLt";
+  Guarded a({64, 32}, DType::bf16, Device::cuda), b({64, 16}, DType::bf16, Device::cuda),
+      c({32, 16}, DType::f32, Device::cuda), sums({32}, DType::f32, Device::cuda);
+  const cuda::GemmOperands operands{.c = c.tensor.data,
+                                    .a = a.tensor.data,
+                                    .b = b.tensor.data,
+                                    .row_sums = sums.tensor.as<float>()};
+  const auto all =
+      cuda::library_algorithms(cuda::adding(transposed, 32, 16, 64, DType::bf16), operands);
+  ASSERT_FALSE(all.empty());
+  EXPECT_EQ(all.front().maker, Maker::library_then_sums);
+  EXPECT_TRUE(cuda_is_a_gpu() || all.back().maker == Maker::library);
 }
 
-TEST(GemmWay, ProductsOfNearbyRowsAreOfOneKind) {
-  const auto kind = [](int64_t rows) {
-    return cuda::ProductKind({rows, 768, 768}, {.c = nullptr, .a = nullptr, .b = nullptr});
-  };
-  EXPECT_TRUE(kind(5000) == kind(5120));
-  EXPECT_TRUE(kind(5000) != kind(5121));
-  EXPECT_TRUE(kind(3) != kind(4));
-  EXPECT_EQ(kind(5000).text(), "5120x768x768 nn f32 to f32");
-}
-
-TEST(GemmWay, MeasuringAndRefusingLeaveTheResultAlone) {
-  Guarded a({24, 32}, DType::bf16, Device::cuda), b({32, 16}, DType::bf16, Device::cuda),
-      c({24, 16}, DType::f32, Device::cuda);
-  a.store(random_normal(24 * 32, 1));
-  b.store(random_normal(32 * 16, 2));
-  c.store(Doubles(24 * 16, 7));
-  Stream stream(Device::cuda);
-  const Gemm g = cuda::adding(plain, 24, 16, 32, DType::bf16);
-  const cuda::GemmOperands operands{c.tensor.data, a.tensor.data, b.tensor.data};
-  const int algorithms = cuda::cublaslt_algorithms(g, operands);
-  const std::optional<int> way = cuda::fastest_way(stream, g, operands, algorithms);
-  ASSERT_TRUE(way);
-  EXPECT_GE(*way, cuda::kOwnKernels);
-  EXPECT_LT(*way, std::max(algorithms, 0));
-  EXPECT_THROW(cuda::gemm_by(stream, g, operands, 99), Error);  // no such algorithm
-  stream.synchronize();
-  EXPECT_EQ(c.load(), Doubles(24 * 16, 7));
+TEST_F(CudaGemm, TellsItsAlgorithm) {
+  run({24, 16, 32, plain, transposed, DType::bf16, DType::bf16}, {GemmTile::skinny}, {});
+  EXPECT_EQ(cuda::gemm_algorithm(), "built-in 16x32");
+  run({24, 16, 192, transposed, plain, DType::bf16, DType::f32, true}, {GemmTile::large, 3}, {});
+  EXPECT_EQ(cuda::gemm_algorithm(), "built-in 128x128 in 3 parts of K");
+  if (cuda::cublaslt_version() == 0) return;
+  run({24, 16, 32, transposed, plain, DType::bf16, DType::f32}, {},
+      {.row_sums = true, .by_cublaslt = true});
+  EXPECT_THAT(cuda::gemm_algorithm(),
+              testing::MatchesRegex(
+                  "cuBLASLt [0-9.]+ algorithm [0-9]+, tile [0-9]+, stages [0-9]+.*"));
 }
 
 TEST_F(CudaGemm, PlansFitTheProduct) {

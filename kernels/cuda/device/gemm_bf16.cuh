@@ -11,7 +11,8 @@ using TensorTileSkinny = TensorTile<16, 32, 16, 16, 6, 6>;  // 64 threads, 36 Ki
 // row_sums are a's product with a vector of ones, made by the blocks of the first column of tiles, of
 // which two warps side by side have the same fragments of a and take every other one. These blocks
 // have a loop of their own: a branch around an mma costs its loop registers and order.
-template <class Tile, Layout kA, Layout kB, Epilogue kEpilogue, bool kAligned, bool kRowSums>
+template <class Tile, Layout kA, Layout kB, Epilogue kEpilogue, Store kStore, bool kAligned,
+          bool kRowSums>
 __global__ void __launch_bounds__(Tile::kThreads, kAligned ? Tile::kBlocks : 2)
     gemm_bf16_kernel(GemmOutput out, const bf16* a, const bf16* b, int64_t depth,
                      int64_t depth_per_part) {
@@ -44,7 +45,7 @@ __global__ void __launch_bounds__(Tile::kThreads, kAligned ? Tile::kBlocks : 2)
                                          mma_bf16(row_sum[i / 2], mine, kOnes);
                                        }
                                      });
-      put_fragments<kEpilogue>(out, product.sum, row, column);
+      put_fragments<kEpilogue, kStore>(out, product.sum, row, column);
       if (lane_of_thread() % 4 != 0) return;
 #pragma unroll
       for (int i = 0; i < kMs / 2; ++i)
@@ -56,7 +57,7 @@ __global__ void __launch_bounds__(Tile::kThreads, kAligned ? Tile::kBlocks : 2)
     }
   }
   product.template add<kAligned>(s, from_a, from_b, steps, [](const auto&) {});
-  put_fragments<kEpilogue>(out, product.sum, row, column);
+  put_fragments<kEpilogue, kStore>(out, product.sum, row, column);
 }
 
 }  // namespace laclip::cuda

@@ -25,6 +25,14 @@ __device__ TileOrigin tile_of_block(int64_t m, int64_t n) {
   return {int64_t(first + within % height) * kM, int64_t(within / height) * kN};
 }
 
+// How a warp writes its results: a kernel is compiled for one of them, so that its code stays small enough
+// for the instruction cache.
+enum class Store : uint8_t {
+  elements,  // one by one, f32 or bf16
+  f32_packs,  // 16 bytes at a time, for which rows of c, beside and kept begin at multiples of 16 bytes,
+  bf16_packs  // and n is a multiple of 8
+};
+
 // Where results go: c, or with split K the part of blockIdx.y in scratch memory.
 struct GemmOutput {
   void* c;
@@ -35,7 +43,6 @@ struct GemmOutput {
   int64_t m, n;
   int64_t part = 0;  // elements from one part of K to the next; 0: c itself
   bool to_f32, accumulate = false, quick = false;
-  bool wide;  // rows of c, beside and kept begin at multiples of 16 bytes, and n is a multiple of 8
 
   __device__ void select_part() {
     if (part == 0) return;
@@ -75,7 +82,7 @@ struct GemmOutput {
     }
     store(to, accumulate ? float(to) + value : value);
   }
-  // Four columns, or none, lie inside; to_f32 and wide.
+  // Four columns, or none, lie inside; Store::f32_packs.
   template <Epilogue kEpilogue>
   __device__ void put4(int64_t row, int64_t column, Pack<float> values) const {
     if (row >= m || column >= n) return;
@@ -98,7 +105,7 @@ struct GemmOutput {
     store16_global(to, values);
   }
   // The same of bf16 in the layout of fragments: fragment q of the four side by side holds columns
-  // column + 8 q + {2t, 2t + 1} of a row, t = lane % 4. Not to_f32; wide. All lanes of a warp.
+  // column + 8 q + {2t, 2t + 1} of a row, t = lane % 4. Store::bf16_packs. All lanes of a warp.
   template <Epilogue kEpilogue>
   __device__ void put_fragment_row(int64_t row, int64_t column, float (&v)[4][2]) const;
   __device__ void put_row_sum(int64_t row, float value) const {
@@ -163,7 +170,7 @@ __device__ void GemmOutput::put_fragment_row(int64_t row, int64_t column, float 
 
 // The sums of a warp to c: fragment (i, j) holds rows row0 + 16 i + {g, g + 8}, columns column0 +
 // 8 j + {2t, 2t + 1}, where g = lane / 4, t = lane % 4. Lanes exchange so that each has 16 bytes.
-template <Epilogue kEpilogue, int kMs, int kNs>
+template <Epilogue kEpilogue, Store kStore, int kMs, int kNs>
 __device__ void put_fragments(const GemmOutput& out, const float (&sum)[kMs][kNs][4], int64_t row0,
                               int64_t column0) {
   constexpr int kGroup = kNs < 4 ? kNs : 4;  // fragments side by side
@@ -185,7 +192,7 @@ __device__ void put_fragments(const GemmOutput& out, const float (&sum)[kMs][kNs
       for (int q = 0; q < kGroup; ++q)
 #pragma unroll
         for (int e = 0; e < 2; ++e) v[q][e] = sum[half / 2][j0 + q][half % 2 * 2 + e] + bias[q][e];
-      if (out.wide && out.to_f32) {
+      if constexpr (kStore == Store::f32_packs) {
         const bool odd = t % 2 == 1;
 #pragma unroll
         for (int q = 0; q < kGroup; q += 2) {
@@ -198,26 +205,22 @@ __device__ void put_fragments(const GemmOutput& out, const float (&sum)[kMs][kNs
           }
           out.put4<kEpilogue>(row, group_column + 8 * (q + t % 2) + 2 * (t - t % 2), quad);
         }
-        continue;
-      }
-      if constexpr (kGroup == 4) {
-        if (out.wide) {
-          out.put_fragment_row<kEpilogue>(row, group_column, v);
-          continue;
-        }
-      }
+      } else if constexpr (kStore == Store::bf16_packs && kGroup == 4) {
+        out.put_fragment_row<kEpilogue>(row, group_column, v);
+      } else {
 #pragma unroll
-      for (int q = 0; q < kGroup; ++q)
+        for (int q = 0; q < kGroup; ++q)
 #pragma unroll
-        for (int e = 0; e < 2; ++e)
-          out.put<kEpilogue>(row, group_column + 8 * q + 2 * t + e, v[q][e]);
+          for (int e = 0; e < 2; ++e)
+            out.put<kEpilogue>(row, group_column + 8 * q + 2 * t + e, v[q][e]);
+      }
     }
   }
 }
 
 // The same of a thread's sums on the FMA units: those of i are in row row0 + i % 4 + 16 (i / 4), of j in
 // column column0 + j % 4 + 32 (j / 4).
-template <Epilogue kEpilogue, int kColumns>
+template <Epilogue kEpilogue, Store kStore, int kColumns>
 __device__ void put_quads(const GemmOutput& out, const float (&sum)[8][kColumns], int64_t row0,
                           int64_t column0) {
 #pragma unroll
@@ -232,12 +235,12 @@ __device__ void put_quads(const GemmOutput& out, const float (&sum)[8][kColumns]
       Pack<float> values;
 #pragma unroll
       for (int e = 0; e < 4; ++e) values[e] = sum[i][j + e] + bias[e];
-      if (out.wide && out.to_f32) {
+      if constexpr (kStore == Store::f32_packs) {
         out.put4<kEpilogue>(row, column, values);
-        continue;
-      }
+      } else {
 #pragma unroll
-      for (int e = 0; e < 4; ++e) out.put<kEpilogue>(row, column + e, values[e]);
+        for (int e = 0; e < 4; ++e) out.put<kEpilogue>(row, column + e, values[e]);
+      }
     }
   }
 }

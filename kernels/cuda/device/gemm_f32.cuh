@@ -7,7 +7,7 @@
 namespace laclip::cuda {
 
 // row_sums are taken by the blocks of the first column of tiles, where every lane has all it needs.
-template <class Tile, Layout kA, Layout kB, Epilogue kEpilogue, bool kRowSums>
+template <class Tile, Layout kA, Layout kB, Epilogue kEpilogue, Store kStore, bool kRowSums>
 __global__ void __launch_bounds__(Tile::kThreads)
     gemm_f32_kernel(GemmOutput out, const float* a, const float* b, int64_t depth,
                     int64_t depth_per_part, bool aligned) {
@@ -27,7 +27,7 @@ __global__ void __launch_bounds__(Tile::kThreads)
                   for (int i = 0; i < 8; ++i) row_sum[i] += left[i / 4][i % 4];
                 }
               });
-  put_quads<kEpilogue>(out, product.sum, row, column);
+  put_quads<kEpilogue, kStore>(out, product.sum, row, column);
   if (kRowSums && column == 0) {
 #pragma unroll
     for (int i = 0; i < 8; ++i) out.put_row_sum(row + i / 4 * 16 + i % 4, row_sum[i]);

@@ -36,20 +36,22 @@ void launch_as(void (*kernel)(P...), Stream& stream, Grid grid,
 #ifdef __CUDACC__
   static std::atomic<int64_t> granted = 48 << 10;  // more shared memory must be asked for, once
   if (grid.shared_bytes > granted) {
-    check_launch(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                                      int(grid.shared_bytes)),
-                 __PRETTY_FUNCTION__, grid.shared_bytes);
+    const cudaError_t error =
+        cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                             int(grid.shared_bytes));
+    ignore_cuda(error);
+    check_launch(error, __PRETTY_FUNCTION__, grid.shared_bytes);
     granted = grid.shared_bytes;
   }
   kernel<<<grid.blocks, grid.threads, size_t(grid.shared_bytes),
            static_cast<cudaStream_t>(stream.handle())>>>(arguments...);
-  check_launch(cudaGetLastError(), __PRETTY_FUNCTION__, grid.shared_bytes);
 #else
   simt::give(static_cast<cudaStream_t>(stream.handle()), [=] {
     simt::launch<Kernel>(kernel, grid.blocks, grid.threads, size_t(grid.shared_bytes),
                          arguments...);
   });
 #endif
+  check_launch(cudaGetLastError(), __PRETTY_FUNCTION__, grid.shared_bytes);
 }
 }  // namespace detail
 

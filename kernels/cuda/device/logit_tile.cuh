@@ -88,12 +88,14 @@ class LogitTile {
   }
 
   // What the thread has made of its logits, to a matrix of T [m n] from (row, column) on.
+  template <Store kStore>
   __device__ void put(const GemmOutput& to, int64_t row, int64_t column) const {
     if constexpr (kTensor)
-      put_fragments<Epilogue::sum>(to, product_.sum, row + Product::row(),
-                                   column + Product::column());
+      put_fragments<Epilogue::sum, kStore>(to, product_.sum, row + Product::row(),
+                                           column + Product::column());
     else
-      put_quads<Epilogue::sum>(to, product_.sum, row + Product::row(), column + Product::column());
+      put_quads<Epilogue::sum, kStore>(to, product_.sum, row + Product::row(),
+                                       column + Product::column());
   }
 
  private:
@@ -112,11 +114,17 @@ void dispatch_tile(const LogitOperand<T>& a, const LogitOperand<T>& b, Body&& bo
 // A dense matrix of T [m n] for LogitTile::put.
 template <class T>
 GemmOutput logits_to(T* matrix, int64_t m, int64_t n) {
-  return {.c = matrix,
-          .m = m,
-          .n = n,
-          .to_f32 = sizeof(T) == 4,
-          .wide = n % 8 == 0 && reinterpret_cast<uintptr_t>(matrix) % 16 == 0};
+  return {.c = matrix, .m = m, .n = n, .to_f32 = sizeof(T) == 4};
+}
+
+// Calls body<Store>() with how such a matrix is written.
+template <class T, class Body>
+void dispatch_store(const T* matrix, int64_t n, Body&& body) {
+  constexpr Store kPacks = sizeof(T) == 4 ? Store::f32_packs : Store::bf16_packs;
+  if (n % 8 == 0 && reinterpret_cast<uintptr_t>(matrix) % 16 == 0)
+    body.template operator()<kPacks>();
+  else
+    body.template operator()<Store::elements>();
 }
 
 }  // namespace laclip::cuda

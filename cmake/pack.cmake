@@ -1,0 +1,20 @@
+# LACLIP_PACK: laclip (the commands of a minimal build) and laclip_gpu_tests for a machine that has a GPU, its
+# driver and glibc, and nothing else: all other libraries are linked statically. scripts/gpu makes an archive
+# of them.
+if(NOT LACLIP_PACK)
+  return()
+endif()
+set(LACLIP_MINIMAL ON)
+set(LACLIP_NATIVE OFF)
+set(LACLIP_TESTS ON)
+if(NOT CMAKE_CUDA_ARCHITECTURES)
+  set(CMAKE_CUDA_ARCHITECTURES 90a-real CACHE STRING "Compute capability of the GPU that the pack is for")
+endif()
+add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-march=x86-64-v3>)
+add_link_options(-static-libstdc++ -static-libgcc)
+execute_process(COMMAND ${CMAKE_CXX_COMPILER} -print-file-name=libgomp.a
+                OUTPUT_VARIABLE libgomp OUTPUT_STRIP_TRAILING_WHITESPACE)
+if(NOT IS_ABSOLUTE "${libgomp}")
+  message(FATAL_ERROR "LACLIP_PACK=ON needs g++'s libgomp.a, which ${CMAKE_CXX_COMPILER} does not have")
+endif()
+set(OpenMP_gomp_LIBRARY ${libgomp} CACHE FILEPATH "" FORCE)

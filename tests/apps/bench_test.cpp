@@ -1,0 +1,117 @@
+// laclip bench: which rows it measures, and where they go.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "apps/bench/noise.h"
+#include "apps/bench/rows.h"
+#include "base/check.h"
+#include "base/json.h"
+#include "tests/harness/error_of.h"
+#include "tests/harness/program.h"
+
+namespace laclip {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::Not;
+
+Json row(int value) { return {{"value", value}}; }
+
+TEST(BenchRows, OnlyTakesTheRowsThatMatch) {
+  BenchRows rows("^gelu|loss", false, "");
+  EXPECT_TRUE(rows.wants("gelu forward 3 x 4"));
+  EXPECT_TRUE(rows.wants("the loss"));
+  EXPECT_FALSE(rows.wants("a gelu"));
+  int measured = 0;
+  rows.measure("a gelu", [&] { return row(++measured); });
+  rows.measure("the loss", [&] { return row(++measured); });
+  EXPECT_EQ(measured, 1);
+}
+
+TEST(BenchRows, ARowIsInTheFileWhenItIsMeasured) {
+  const test::TemporaryFolder folder;
+  BenchRows rows("", false, folder / "rows.jsonl");
+  rows.measure("first", [] { return row(1); });
+  EXPECT_EQ(read_text(folder / "rows.jsonl"), "{\"value\":1}\n");
+  rows.measure("several", [] { return Json::array({row(2), row(3)}); });
+  EXPECT_EQ(read_lines(folder / "rows.jsonl").size(), 3u);
+  rows.finish();
+}
+
+TEST(BenchRows, AFailureIsARowAndTheOthersAreMeasured) {
+  const test::TemporaryFolder folder;
+  BenchRows rows("", false, folder / "rows.jsonl");
+  rows.measure("large", []() -> Json { throw Error("no memory"); });
+  rows.measure("small", [] { return row(1); });
+  const auto lines = read_lines(folder / "rows.jsonl");
+  ASSERT_EQ(lines.size(), 2u);
+  EXPECT_EQ(Json::parse(lines[0]),
+            (Json{{"bench", "failure"}, {"row", "large"}, {"error", "no memory"}}));
+  EXPECT_THAT(test::error_of([&] { rows.finish(); }), HasSubstr("the first one is 'large'"));
+}
+
+TEST(BenchRows, NoRowIsAnError) {
+  BenchRows rows("nothing", false, "");
+  rows.measure("something", [] { return row(1); });
+  EXPECT_THAT(test::error_of([&] { rows.finish(); }), HasSubstr("--list"));
+}
+
+TEST(BenchNoise, FillsWithNormalNumbersWhateverTheSize) {
+  Stream stream;
+  Noise noise(stream);
+  const int64_t count = (1 << 20) + (1 << 19);  // more than the block
+  const Buffer memory("test", 2 * 4 * count);
+  const Tensor first = memory.tensor({count}, DType::f32),
+               second = memory.tensor({count}, DType::f32, 4 * count);
+  noise.fill(first, 3);
+  noise.fill(second, 3);
+  double sum = 0, squares = 0;
+  int64_t same = 0;
+  for (int64_t i = 0; i < count; ++i) {
+    const double value = double(first.as<float>()[i]);
+    sum += value, squares += value * value;
+    same += first.as<float>()[i] == second.as<float>()[i];
+  }
+  EXPECT_NEAR(sum / double(count), 0, 0.02);
+  EXPECT_NEAR(squares / double(count), 9, 0.1);
+  EXPECT_LT(same, count / 100);
+}
+
+TEST(BenchCommand, ListsRowsAndMeasuresThoseThatAreAskedFor) {
+  const test::Outcome list = test::run({"bench", "gpu", "--list", "--small"});
+  EXPECT_EQ(list.code, 0) << list.err;
+  EXPECT_THAT(list.out, AllOf(HasSubstr("ceilings\n"), HasSubstr("attention_backward 1 x 197\n"),
+                              HasSubstr("step ViT-T-8-world 7 tokens\n"),
+                              HasSubstr("rewriting 2 slots prefix-each\n")));
+  const test::TemporaryFolder folder;
+  const test::Outcome done = test::run({"bench", "ops", "--device", "cuda", "--scale", "0.0002",
+                                        "--repeats", "1", "--only", "^linear_forward .* -> 768$",
+                                        "--output", (folder / "rows.jsonl").string()});
+  ASSERT_EQ(done.code, 0) << done.err;
+  const auto lines = read_lines(folder / "rows.jsonl");
+  ASSERT_FALSE(lines.empty());
+  for (const std::string& line : lines) {
+    const Json measured = Json::parse(line);
+    EXPECT_EQ(measured["op"], "linear_forward");
+    EXPECT_GT(measured["seconds"], 0);
+    EXPECT_GE(measured["sets"], 3);
+    EXPECT_THAT(measured["algorithm"].get<std::string>(), Not(testing::IsEmpty()));
+  }
+  const test::Outcome wrong = test::run({"bench", "ops", "--only", "("});
+  EXPECT_EQ(wrong.code, 2);
+  EXPECT_THAT(wrong.err, HasSubstr("--only (: this is no regular expression"));
+}
+
+TEST(BenchCommand, RewritesWithASharedPrefixAndWithOneForEach) {
+  const test::Outcome done =
+      test::run({"bench", "gpu", "--device", "cpu", "--small", "--only", "^rewriting", "--llama",
+                 (test::source_dir() / "tests/golden/llama_tied/config.json").string()});
+  ASSERT_EQ(done.code, 0) << done.err;
+  EXPECT_THAT(done.out,
+              AllOf(HasSubstr("\"prefixes\":\"shared\""), HasSubstr("\"prefixes\":\"each\""),
+                    HasSubstr("\"seconds_per_step\"")));
+}
+
+}  // namespace
+}  // namespace laclip
