@@ -61,6 +61,11 @@ Option Command::add_option(const std::string& flags, std::vector<double>& value,
 Option Command::add_flag(const std::string& flags, bool& value, const std::string& help) {
   return Option(app_->add_flag(flags, value, help));
 }
+Option Command::add_flag(const std::string& flags, std::function<void()> given,
+                         const std::string& help) {
+  return Option(app_->add_flag(
+      flags, [given = std::move(given)](int64_t) { given(); }, help));
+}
 void Command::callback(std::function<void()> work) { app_->callback(std::move(work)); }
 
 std::string Command::name() const { return app_->get_name(); }

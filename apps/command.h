@@ -57,6 +57,7 @@ class Command {
   Option add_option(const std::string& flags, double& value, const std::string& help);
   Option add_option(const std::string& flags, std::vector<double>& value, const std::string& help);
   Option add_flag(const std::string& flags, bool& value, const std::string& help);
+  Option add_flag(const std::string& flags, std::function<void()> given, const std::string& help);
   void callback(std::function<void()> work);
 
   std::string name() const;

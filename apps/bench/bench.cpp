@@ -164,8 +164,7 @@ void add_bench_command(Program& program) {
   count("--caption-tokens", o->decode.caption_tokens, "of a caption");
   count("--new-tokens", o->decode.new_tokens, "of its rewrite");
   command.add_flag(
-      "--prefix-each",
-      [o](std::int64_t) { o->decode.prefixes = DecodeBenchOptions::Prefixes::each; },
+      "--prefix-each", [o] { o->decode.prefixes = DecodeBenchOptions::Prefixes::each; },
       "each caption has examples of its own, not all the same");
   count("--repeats", o->repeats, "the median counts");
   command.add_option("--scale", o->scale, "of the sizes that `ops` takes; 1 = ViT-B-16, batch 256")

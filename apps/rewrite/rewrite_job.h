@@ -12,6 +12,7 @@
 #include "base/progress.h"
 #include "data/caption_table.h"
 #include "data/rewrite_log.h"
+#include "kernels/core/profile.h"
 #include "models/llama_generator.h"
 
 namespace laclip {
