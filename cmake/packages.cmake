@@ -1,8 +1,8 @@
 find_package(Threads REQUIRED)
 
 # laclip_find(NAME HEADER [LIBRARY]): the target laclip_NAME, found by its files. The package files of
-# some distributions ask for what a build against the shared library does not use (OpenCL's headers for
-# oneDNN, protobuf's for SentencePiece).
+# some distributions ask for what a build against the shared library does not use (protobuf's for
+# SentencePiece).
 function(laclip_find name header)
   find_path(LACLIP_${name}_INCLUDE ${header} PATH_SUFFIXES ${name} REQUIRED)
   add_library(laclip_${name} INTERFACE)
