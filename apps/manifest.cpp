@@ -37,12 +37,12 @@ std::string version_text() {
                      LACLIP_TUNING);
 }
 
-void write_manifest(const fs::path& folder, const CLI::App& command, const Json& data,
+void write_manifest(const fs::path& folder, const Command& command, const Json& data,
                     const std::string& prefix) {
   make_folders(folder);
-  write_atomically(folder / (prefix + "config.toml"), command.config_to_str(true, false));
+  write_atomically(folder / (prefix + "config.toml"), command.options_text());
   const Json manifest = {
-      {"command", command.get_name()},
+      {"command", command.name()},
       {"version", LACLIP_VERSION},
       {"build",
        {{"type", LACLIP_BUILD_TYPE}, {"compiler", LACLIP_COMPILER}, {"tuning", LACLIP_TUNING}}},

@@ -96,7 +96,7 @@ void RewriteLog::note(const Json& record, uint64_t place) {
 
 void RewriteLog::add(const Json& record) {
   const uint64_t place = file_->size();
-  file_->append(record.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");
+  file_->append(record.dump() + "\n");
   note(record, place);
 }
 

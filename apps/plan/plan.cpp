@@ -117,21 +117,20 @@ void plan(const PlanOptions& o) {
 
 }  // namespace
 
-void add_plan_command(CLI::App& root) {
-  CLI::App* command =
-      add_command(root, "plan",
-                  "memory of a CLIP training step by purpose, and the largest batch that fits");
+void add_plan_command(Program& program) {
+  Command command = program.add_command(
+      "plan", "memory of a CLIP training step by purpose, and the largest batch that fits");
   auto o = std::make_shared<PlanOptions>();
-  command->add_option("--model", o->model, "preset or config file");
-  add_precision_option(*command, o->precision);
-  command->add_option("--device", o->device, "that the step is planned for; it need not be there")
-      ->check(CLI::IsMember({"auto", "cpu", "cuda"}));
-  command->add_option("-b,--batch-size", o->batch_size, "pairs of a step")->check(kPositive);
-  command->add_option("--micro-batch", o->micro_batch, "pairs at once; without it the whole batch")
-      ->check(kPositive);
-  command->add_option("--memory", o->memory, "of the device, such as 80G: finds the largest batch");
-  command->add_flag("--json", o->json, "one line of JSON instead of the table");
-  command->callback([o] { plan(*o); });
+  command.add_option("--model", o->model, "preset or config file");
+  add_precision_option(command, o->precision);
+  command.add_option("--device", o->device, "that the step is planned for; it need not be there")
+      .among({"auto", "cpu", "cuda"});
+  command.add_option("-b,--batch-size", o->batch_size, "pairs of a step").check(kPositive);
+  command.add_option("--micro-batch", o->micro_batch, "pairs at once; without it the whole batch")
+      .check(kPositive);
+  command.add_option("--memory", o->memory, "of the device, such as 80G: finds the largest batch");
+  command.add_flag("--json", o->json, "one line of JSON instead of the table");
+  command.callback([o] { plan(*o); });
 }
 
 }  // namespace laclip

@@ -1,6 +1,6 @@
 #include "apps/rewrite/rewrite_job.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 

@@ -1,9 +1,10 @@
 // The options of `laclip train`, named as open_clip's where it has one; LaCLIP's names are aliases.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <string>
 #include <vector>
+
+#include "apps/command.h"
 
 namespace laclip {
 
@@ -43,6 +44,6 @@ struct TrainOptions {
 };
 
 // Adds all options to the command, with their defaults in the help.
-void add_train_options(CLI::App& command, TrainOptions& options);
+void add_train_options(Command& command, TrainOptions& options);
 
 }  // namespace laclip

@@ -81,7 +81,7 @@ std::string run_name(const TrainOptions& o) {
 class TrainRun : public TrainingJob {
  public:
   // Reads and checks everything that a run needs; only then it makes the run folder.
-  TrainRun(const TrainOptions& o, CLI::App& command)
+  TrainRun(const TrainOptions& o, const Command& command)
       : o_(o),
         tokenizer_(open_clip_tokenizer(o.tokenizer)),
         source_(open_source(o)),
@@ -98,7 +98,7 @@ class TrainRun : public TrainingJob {
     else if (!o.pretrained.empty())
       load_clip_weights(model_, o.pretrained);
     folder_.create();
-    settle(command, "--precision", precision_);
+    command.settle("--precision", precision_);
     write_manifest(folder_.path(), command, source_->summary());
   }
   void run();
@@ -243,11 +243,11 @@ void TrainRun::run() {
 
 }  // namespace
 
-void add_train_command(CLI::App& root) {
-  CLI::App* command = add_command(root, "train", "train CLIP on original and rewritten captions");
+void add_train_command(Program& program) {
+  Command command = program.add_command("train", "train CLIP on original and rewritten captions");
   auto o = std::make_shared<TrainOptions>();
-  add_train_options(*command, *o);
-  command->callback([o, command] { TrainRun(*o, *command).run(); });
+  add_train_options(command, *o);
+  command.callback([o, command] { TrainRun(*o, command).run(); });
 }
 
 }  // namespace laclip

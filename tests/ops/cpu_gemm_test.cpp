@@ -1,7 +1,7 @@
 // The CPU's GEMM (kernels/cpu/gemm.h), at the level of this process.
 #include "kernels/cpu/gemm.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include "base/parallel.h"
 #include "tests/harness/op_case.h"
