@@ -113,10 +113,10 @@ const Json& Json::at(size_t index) const {
     throw JsonError(fmt::format("{} of {} values has no value {}", type_name(), size(), index));
   return elements_[index];
 }
-void Json::push_back(Json value) {
+Json& Json::push_back(Json value) {
   if (is_null()) kind_ = Kind::array;
   if (!is_array()) throw JsonError(fmt::format("{} takes no further values", type_name()));
-  elements_.push_back(std::move(value));
+  return elements_.emplace_back(std::move(value));
 }
 
 const Json* Json::find(std::string_view name) const {

@@ -1,5 +1,5 @@
-// JSON values whose objects keep their order, and errors that name file and field. Small on purpose:
-// most of the program includes this, and a general library costs each of its files seconds.
+// JSON values whose objects keep their order, and errors that name file and field. Text is read and
+// written by nlohmann-json (json_text.cpp), whose headers would cost each file that includes this seconds.
 #pragma once
 
 #include <array>
@@ -133,7 +133,7 @@ class Json {
   const Json& at(size_t index) const;
   const Json& operator[](size_t index) const { return at(index); }
   const Json& back() const { return at(size() - 1); }
-  void push_back(Json value);  // null becomes an array
+  Json& push_back(Json value);  // null becomes an array
 
   // ---- objects
   const Json* find(std::string_view name) const;  // null if this is no object or has no such name

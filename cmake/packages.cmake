@@ -1,8 +1,8 @@
 find_package(Threads REQUIRED)
 
 # laclip_find(NAME HEADER [LIBRARY]): the target laclip_NAME, found by its files. The package files of
-# some distributions ask for what a build against the shared library does not use (OpenCL's headers for
-# oneDNN, protobuf's for SentencePiece).
+# some distributions ask for what a build against the shared library does not use (protobuf's for
+# SentencePiece).
 function(laclip_find name header)
   find_path(LACLIP_${name}_INCLUDE ${header} PATH_SUFFIXES ${name} REQUIRED)
   add_library(laclip_${name} INTERFACE)
@@ -15,12 +15,15 @@ endfunction()
 
 if(LACLIP_MINIMAL)  # headers alone: CMAKE_PREFIX_PATH may be a folder with include/fmt and so on
   laclip_find(fmt fmt/format.h)
+  laclip_find(nlohmann_json nlohmann/json.hpp)
   laclip_find(CLI11 CLI/CLI.hpp)
   target_compile_definitions(laclip_fmt INTERFACE FMT_HEADER_ONLY)
   add_library(fmt::fmt ALIAS laclip_fmt)
+  add_library(nlohmann_json::nlohmann_json ALIAS laclip_nlohmann_json)
   add_library(CLI11::CLI11 ALIAS laclip_CLI11)
 else()
   find_package(fmt REQUIRED)
+  find_package(nlohmann_json REQUIRED)
   find_package(CLI11 REQUIRED)
   find_package(ZLIB REQUIRED)
   laclip_find(sentencepiece sentencepiece_processor.h sentencepiece)

@@ -11,28 +11,18 @@
 #include <utility>
 
 #include "kernels/cpu/gemm_pack.h"
+#include "kernels/cpu/vector.h"
 
 namespace laclip::cpu::LACLIP_CPU_LEVEL {
 
 // A tile's sums, the columns of b at one k and a broadcast element of a fill the registers: 16 of 256 bits with AVX2,
 // 32 of 512 with AVX-512, 16 of 128 in the baseline.
 #if defined(__AVX512F__)
-inline constexpr int64_t kVectorBytes = 64, kRows = 12;
-#elif defined(__AVX2__)
-inline constexpr int64_t kVectorBytes = 32, kRows = 6;
+inline constexpr int64_t kRows = 12;
 #else
-inline constexpr int64_t kVectorBytes = 16, kRows = 6;
+inline constexpr int64_t kRows = 6;
 #endif
-inline constexpr int64_t kLanes = kVectorBytes / 4, kColumns = 2 * kLanes;
-
-using Floats = float __attribute__((vector_size(kVectorBytes)));
-using Bits = uint32_t __attribute__((vector_size(kVectorBytes)));
-
-inline Floats load_floats(const void* from) {
-  Floats floats;
-  std::memcpy(&floats, from, sizeof floats);
-  return floats;
-}
+inline constexpr int64_t kColumns = 2 * kLanes;
 
 // `panels` of b side by side, `b_stride` bytes apart; those of the sums follow each other, kRows·kColumns apart.
 using Multiply = void(float* sums, const void* a, const void* b, int64_t b_stride, int64_t words,
@@ -67,7 +57,8 @@ void multiply_tile(float* sums, const void* a_panel, const void* b_panels, int64
     Floats right[2 * P];
     if constexpr (kind == Words::fp32) {
       for (int p = 0; p < P; ++p)
-        for (int v = 0; v < 2; ++v) right[2 * p + v] = load_floats(b[p] + v * kVectorBytes);
+        for (int v = 0; v < 2; ++v)
+          right[2 * p + v] = load_floats(reinterpret_cast<const float*>(b[p]) + v * kLanes);
       add(a, right);
       a += kRows;
     } else {

@@ -13,6 +13,7 @@ namespace laclip {
 namespace {
 
 using test::error_of;
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 
 TEST(Json, IsWrittenAsItWasRead) {
@@ -42,9 +43,9 @@ TEST(Json, FaultsAreFoundWithTheirPlace) {
   const auto fault = [](const std::string& text) {
     return error_of([&] { parse_json(text, "x.json"); });
   };
-  EXPECT_EQ(fault("{\"a\": 1,\n \"b\": tru}"),
-            "x.json: not valid JSON: line 2, column 7: a value is needed");
-  EXPECT_THAT(fault("[1, 2"), HasSubstr("',' or ']' is needed, but the text ends"));
+  EXPECT_THAT(fault("{\"a\": 1,\n \"b\": tru}"),
+              AllOf(HasSubstr("x.json: not valid JSON: line 2, column 10: "), HasSubstr("tru")));
+  EXPECT_THAT(fault("[1, 2"), AllOf(HasSubstr("line 1, column 5: "), HasSubstr("end of input")));
   for (const char* text : {"",
                            "{",
                            "[1,]",
