@@ -132,6 +132,7 @@ class Json {
   const Json* end() const { return elements_.data() + elements_.size(); }
   const Json& at(size_t index) const;
   const Json& operator[](size_t index) const { return at(index); }
+  const Json& operator[](int index) const { return at(size_t(index)); }  // of a literal, too
   const Json& back() const { return at(size() - 1); }
   Json& push_back(Json value);  // null becomes an array
 
