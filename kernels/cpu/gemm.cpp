@@ -167,15 +167,17 @@ class Product {
   int64_t thread_words() const { return a_task_words() + sums_words() + widened_words(); }
 
   void choose_blocks() {
-    constexpr int64_t kMostRows = 96, kMostColumns = 1024;
-    const int64_t row_blocks = ceil_div(g_.m, kMostRows);
+    constexpr int64_t kMostRows = 192, kMostColumns = 768;
+    const int64_t threads = thread_count(), least_blocks = ceil_div(g_.m, kMostRows);
+    // As many for each thread, if there are more than one.
+    const int64_t row_blocks = least_blocks > 1 ? round_up(least_blocks, threads) : 1;
     block_rows_ = round_up(ceil_div(g_.m, row_blocks), method_.rows);
     row_blocks_ = ceil_div(g_.m, block_rows_);
     const int64_t blocks = ceil_div(words_, method_.block);
     block_words_ = blocks ? round_up(ceil_div(words_, blocks), method_.unit) : 1;
     // At least four tasks a thread, if they do not become too narrow to pay for the packing of a.
     const int64_t least = (shares_a() ? 4 : 8) * method_.columns;
-    const int64_t wanted = ceil_div(g_.n * row_blocks_, 4 * int64_t(thread_count()));
+    const int64_t wanted = ceil_div(g_.n * row_blocks_, 4 * threads);
     task_columns_ = std::clamp(round_up(wanted, method_.columns), least, kMostColumns);
   }
   int64_t chunk_columns() const {
@@ -265,8 +267,13 @@ class Product {
         widen_panel(widened, panel, block.words);
         panel = widened;
       }
+      // The next panel comes from the L3 cache while this one is multiplied.
+      const auto* next = reinterpret_cast<const char*>(b_block + (j + 1) * panel_);
+      const int64_t bytes = j + 1 < panels(task.columns) ? 4 * block.words * method_.columns : 0;
       int together = 1;
       for (int64_t i = 0; i < row_panels; ++i) {
+        for (int64_t at = bytes * i / row_panels; at < bytes * (i + 1) / row_panels; at += 64)
+          __builtin_prefetch(next + at, 0, 2);
         const int64_t rows = std::min(method_.rows, task.rows - i * method_.rows);
         if (row_panels == 1 && !widens()) {
           together = std::min(method_.most_panels, panels_at_once(rows));
