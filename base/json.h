@@ -132,6 +132,7 @@ class Json {
   const Json* end() const { return elements_.data() + elements_.size(); }
   const Json& at(size_t index) const;
   const Json& operator[](size_t index) const { return at(index); }
+  Json& operator[](size_t index) { return const_cast<Json&>(at(index)); }
   const Json& back() const { return at(size() - 1); }
   Json& push_back(Json value);  // null becomes an array
 

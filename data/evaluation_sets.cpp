@@ -59,10 +59,8 @@ ClassNames read_class_names(const fs::path& file) {
         "{}: a list of class names is needed, or "
         "an object {{\"folder\": \"name\"}}",
         file.string());
-  for (const auto& [folder, value] : json.items()) {
-    result.names.push_back(names_of(value, file.string()));
-    if (json.is_object()) result.folders.push_back(folder);
-  }
+  for (const Json& value : json) result.names.push_back(names_of(value, file.string()));
+  for (const auto& [folder, value] : json.items()) result.folders.push_back(folder);
   return result;
 }
 

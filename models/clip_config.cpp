@@ -26,13 +26,13 @@ void check_keys(const Json& json, const std::vector<std::string>& known, const s
 int64_t size_field(const Json& json, const char* name, const std::string& place,
                    std::optional<int64_t> fallback = std::nullopt, int64_t least = 1) {
   constexpr int64_t kMost = 1 << 20;
-  const auto size = fallback ? json_field<int64_t>(json, name, place, *fallback)
-                             : json_field<int64_t>(json, name, place);
+  const double size = fallback ? json_field<double>(json, name, place, double(*fallback))
+                               : json_field<double>(json, name, place);
   const bool whole = !json.contains(name) || json[name].is_null() || json[name].is_number_integer();
-  check(whole && size >= least && size <= kMost,
+  check(whole && size >= double(least) && size <= double(kMost),
         "{}: field '{}' is {}; a whole number from {} to {} is needed", place, name,
-        json.contains(name) ? json[name].dump() : std::to_string(size), least, kMost);
-  return size;
+        json.contains(name) ? json[name].dump() : fmt::format("{}", size), least, kMost);
+  return int64_t(size);
 }
 
 double positive_field(const Json& json, const char* name, const std::string& place,

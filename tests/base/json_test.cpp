@@ -84,7 +84,9 @@ TEST(Json, ListsBecomeObjectsWhereAllElementsAreNamed) {
   json["x"]["y"] = 1;
   json.update({{"x", 2}, {"z", true}});
   json.erase("x");
-  EXPECT_EQ(json.dump(), "{\"z\":true}");
+  json["list"] = {1, 2};
+  json["list"][0] = 3;
+  EXPECT_EQ(json.dump(), "{\"z\":true,\"list\":[3,2]}");
 }
 
 TEST(Json, AValueIsReadAsItsKindOnly) {
