@@ -85,9 +85,9 @@ TEST(BenchCommand, ListsRowsAndMeasuresThoseThatAreAskedFor) {
                               HasSubstr("step ViT-T-8-world 7 tokens\n"),
                               HasSubstr("rewriting 2 slots prefix-each\n")));
   const test::TemporaryFolder folder;
-  const test::Outcome done = test::run({"bench", "ops", "--device", "cuda", "--scale", "0.0002",
-                                        "--repeats", "1", "--only", "^linear_forward .* 64 -> 64$",
-                                        "--output", (folder / "rows.jsonl").string()});
+  const test::Outcome done =
+      test::run({"bench", "ops", "--device", "cuda", "--small", "--only",
+                 "^linear_forward .* 64 -> 64$", "--output", (folder / "rows.jsonl").string()});
   ASSERT_EQ(done.code, 0) << done.err;
   const auto lines = read_lines(folder / "rows.jsonl");
   ASSERT_FALSE(lines.empty());
