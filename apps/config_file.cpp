@@ -1,7 +1,7 @@
 #include "apps/config_file.h"
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
-#include <filesystem>
 #include <fstream>
 
 #include "base/check.h"
@@ -37,8 +37,7 @@ std::vector<std::string> expand_config_file(std::vector<std::string> arguments,
   const std::string path = config_path(arguments);
   if (path.empty()) return arguments;
   std::ifstream file(path);
-  if (!file || std::filesystem::is_directory(path))
-    fail_usage("--config {}: cannot read this file", path);
+  if (!file || fs::is_directory(path)) fail_usage("--config {}: cannot read this file", path);
 
   const CLI::App* command = nullptr;
   for (size_t i = 0; i < arguments.size() && !command; ++i)
@@ -70,6 +69,23 @@ std::vector<std::string> expand_config_file(std::vector<std::string> arguments,
   // At the end: a list from the file would swallow positional arguments behind it.
   arguments.insert(arguments.end(), options.begin(), options.end());
   return arguments;
+}
+
+std::map<std::string, std::string> read_config_file(const fs::path& file) {
+  std::ifstream stream(file);
+  check(bool(stream), "{}: cannot read this file", file.string());
+  std::map<std::string, std::string> options;
+  try {
+    for (const CLI::ConfigItem& item : CLI::ConfigTOML().from_config(stream)) {
+      if (item.name == "++" || item.name == "--") continue;  // the borders of a section
+      std::string value;
+      for (const std::string& input : item.inputs) value += (value.empty() ? "" : " ") + input;
+      if (!value.empty() && value != "[]" && value != "{}") options[item.name] = value;
+    }
+  } catch (const CLI::Error& error) {
+    fail("{}: {}", file.string(), error.what());
+  }
+  return options;
 }
 
 }  // namespace laclip

@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "base/check.h"
+#include "kernels/core/cpu_level.h"
 
 namespace laclip {
 namespace {
@@ -33,22 +34,24 @@ Json machine() {
 }  // namespace
 
 std::string version_text() {
-  return fmt::format("laclip {} ({}, {}, {})", LACLIP_VERSION, LACLIP_BUILD_TYPE, LACLIP_COMPILER,
-                     LACLIP_TUNING);
+  return fmt::format("laclip {} ({}, {}; CPU ops for {})", LACLIP_VERSION, LACLIP_BUILD_TYPE,
+                     LACLIP_COMPILER, name_of(cpu_level()));
 }
 
-void write_manifest(const fs::path& folder, const CLI::App& command, const Json& data,
+void write_manifest(const fs::path& folder, const Command& command, const Json& data,
                     const std::string& prefix) {
   make_folders(folder);
-  write_atomically(folder / (prefix + "config.toml"), command.config_to_str(true, false));
-  const Json manifest = {
-      {"command", command.get_name()},
-      {"version", LACLIP_VERSION},
-      {"build",
-       {{"type", LACLIP_BUILD_TYPE}, {"compiler", LACLIP_COMPILER}, {"tuning", LACLIP_TUNING}}},
-      {"machine", machine()},
-      {"started", fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr)))},
-      {"data", data}};
+  write_atomically(folder / (prefix + "config.toml"), command.options_text());
+  const Json manifest = {{"command", command.name()},
+                         {"version", LACLIP_VERSION},
+                         {"build",
+                          {{"type", LACLIP_BUILD_TYPE},
+                           {"compiler", LACLIP_COMPILER},
+                           {"cpu_level", name_of(cpu_level())}}},
+                         {"machine", machine()},
+                         {"started",
+                          fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr)))},
+                         {"data", data}};
   write_atomically(folder / (prefix + "manifest.json"), manifest.dump(2) + "\n");
 }
 

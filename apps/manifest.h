@@ -2,9 +2,9 @@
 // that a result can be traced and repeated.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <string>
 
+#include "apps/command.h"
 #include "base/json.h"
 
 namespace laclip {
@@ -13,7 +13,7 @@ std::string version_text();  // "laclip 0.1.0 (Release, g++ 12.2.0, native, …)
 
 // Writes `folder`/config.toml (the resolved options; `--config` reads it back) and
 // `folder`/manifest.json, both with `prefix` before their names.
-void write_manifest(const fs::path& folder, const CLI::App& command, const Json& data,
+void write_manifest(const fs::path& folder, const Command& command, const Json& data,
                     const std::string& prefix = "");
 
 }  // namespace laclip

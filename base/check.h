@@ -2,11 +2,10 @@
 // the place and the cure: "train.csv:12: 1 column where 2 are needed; write path,caption".
 #pragma once
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <stdexcept>
 #include <string>
-#include <utility>
 
 namespace laclip {
 
@@ -20,21 +19,26 @@ struct UsageError : Error {
   using Error::Error;
 };
 
+namespace detail {  // compiled once, so that a check costs its callers a call and no more
+[[noreturn]] void fail_formatted(fmt::string_view text, fmt::format_args args);
+[[noreturn]] void fail_usage_formatted(fmt::string_view text, fmt::format_args args);
+}  // namespace detail
+
 template <class... Args>
 [[noreturn]] void fail(fmt::format_string<Args...> text, Args&&... args) {
-  throw Error(fmt::format(text, std::forward<Args>(args)...));
+  detail::fail_formatted(text, fmt::make_format_args(args...));
 }
 
 template <class... Args>
 [[noreturn]] void fail_usage(fmt::format_string<Args...> text, Args&&... args) {
-  throw UsageError(fmt::format(text, std::forward<Args>(args)...));
+  detail::fail_usage_formatted(text, fmt::make_format_args(args...));
 }
 
 // check(rows == lines, "{} rows but {} lines", rows, lines): active in every build.
 template <class... Args>
 void check(bool ok, fmt::format_string<Args...> text, Args&&... args) {
   if (!ok) [[unlikely]]
-    fail(text, std::forward<Args>(args)...);
+    detail::fail_formatted(text, fmt::make_format_args(args...));
 }
 
 }  // namespace laclip

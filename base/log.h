@@ -1,10 +1,7 @@
 // Messages for people, on standard error; standard output belongs to results.
 #pragma once
 
-#include <fmt/format.h>
-
-#include <string_view>
-#include <utility>
+#include <fmt/core.h>
 
 namespace laclip {
 
@@ -13,21 +10,20 @@ void set_log_level(LogLevel level);
 LogLevel log_level();
 
 namespace detail {
-void log_line(LogLevel level, std::string_view text);
+void log_line(LogLevel level, fmt::string_view text, fmt::format_args args);
 }
 
 template <class... Args>
 void log_info(fmt::format_string<Args...> text, Args&&... args) {
-  detail::log_line(LogLevel::info, fmt::format(text, std::forward<Args>(args)...));
+  detail::log_line(LogLevel::info, text, fmt::make_format_args(args...));
 }
 template <class... Args>
 void log_warning(fmt::format_string<Args...> text, Args&&... args) {
-  detail::log_line(LogLevel::warning, fmt::format(text, std::forward<Args>(args)...));
+  detail::log_line(LogLevel::warning, text, fmt::make_format_args(args...));
 }
 template <class... Args>
 void log_debug(fmt::format_string<Args...> text, Args&&... args) {
-  if (log_level() >= LogLevel::debug)
-    detail::log_line(LogLevel::debug, fmt::format(text, std::forward<Args>(args)...));
+  detail::log_line(LogLevel::debug, text, fmt::make_format_args(args...));
 }
 
 }  // namespace laclip

@@ -1,4 +1,4 @@
-// Threads that run queued jobs: image decoding, tokenizing. (Ops use OpenMP instead.)
+// Threads that run queued jobs: image decoding, tokenizing. (Ops use parallel.h instead.)
 #pragma once
 
 #include <condition_variable>

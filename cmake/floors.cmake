@@ -10,7 +10,7 @@ function(laclip_library name)
   file(MAKE_DIRECTORY ${view})
   file(CREATE_LINK ${CMAKE_SOURCE_DIR}/${name} ${view}/${name} SYMBOLIC)
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${name}/*.cpp)
-  list(FILTER sources EXCLUDE REGEX "apps/laclip\\.cpp$|/kernels/simt/")  # simt: cuda.cmake
+  list(FILTER sources EXCLUDE REGEX "apps/laclip\\.cpp$|/kernels/(cpu|simt)/")  # these: cpu_levels.cmake, cuda.cmake
   if(arg_ONLY)
     list(FILTER sources INCLUDE REGEX "${arg_ONLY}")
   endif()

@@ -7,7 +7,7 @@ function(laclip_cxx_options)
   target_compile_options(laclip_options INTERFACE "$<$<COMPILE_LANGUAGE:CXX>:${ARGN}>")
 endfunction()
 laclip_cxx_options(
-  -Wall -Wextra -Wshadow -Wpedantic -Werror -fno-math-errno -fno-trapping-math
+  -Wall -Wextra -Wshadow -Wpedantic -Werror -fopenmp-simd -fno-math-errno -fno-trapping-math
   -ffp-contract=fast
   -fmacro-prefix-map=${CMAKE_SOURCE_DIR}/= -fmacro-prefix-map=${CMAKE_BINARY_DIR}/view/=)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
@@ -21,10 +21,8 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
 endif()
 if(LACLIP_NATIVE)
   laclip_cxx_options(-march=native)
-  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-    # g++ 12 prefers 256-bit vectors on machines whose 512-bit units cost no clock.
-    laclip_cxx_options(-mprefer-vector-width=512)
-  endif()
+elseif(CMAKE_SYSTEM_PROCESSOR STREQUAL "x86_64")
+  laclip_cxx_options(-march=x86-64-v2)
 endif()
 if(LACLIP_SANITIZE)
   laclip_cxx_options(

@@ -1,9 +1,8 @@
 find_package(Threads REQUIRED)
-find_package(OpenMP REQUIRED COMPONENTS CXX)
 
 # laclip_find(NAME HEADER [LIBRARY]): the target laclip_NAME, found by its files. The package files of
-# some distributions ask for what a build against the shared library does not use (OpenCL's headers for
-# oneDNN, protobuf's for SentencePiece).
+# some distributions ask for what a build against the shared library does not use (protobuf's for
+# SentencePiece).
 function(laclip_find name header)
   find_path(LACLIP_${name}_INCLUDE ${header} PATH_SUFFIXES ${name} REQUIRED)
   add_library(laclip_${name} INTERFACE)
@@ -27,7 +26,6 @@ else()
   find_package(nlohmann_json REQUIRED)
   find_package(CLI11 REQUIRED)
   find_package(ZLIB REQUIRED)
-  laclip_find(dnnl dnnl.hpp dnnl)
   laclip_find(sentencepiece sentencepiece_processor.h sentencepiece)
   laclip_find(sentencepiece_train sentencepiece_trainer.h sentencepiece_train)
   laclip_find(jpeg jpeglib.h jpeg)

@@ -1,6 +1,6 @@
 #include "data/documents.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include "base/check.h"
 #include "base/json.h"

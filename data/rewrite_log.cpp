@@ -1,5 +1,7 @@
 #include "data/rewrite_log.h"
 
+#include <utility>
+
 #include "base/check.h"
 #include "base/log.h"
 
@@ -94,7 +96,7 @@ void RewriteLog::note(const Json& record, uint64_t place) {
 
 void RewriteLog::add(const Json& record) {
   const uint64_t place = file_->size();
-  file_->append(record.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");
+  file_->append(record.dump() + "\n");
   note(record, place);
 }
 
@@ -103,11 +105,18 @@ void RewriteLog::finish() {
         end_ - begin_);
   const MappedFile part(part_);
   AtomicFile jsonl(with_ending(base_, ".jsonl")), text(with_ending(base_, ".txt"));
+  constexpr size_t kAtOnce = 1 << 20;  // bytes of a write
+  std::string rows, texts;
   for (const uint64_t place : places_) {
     const std::string_view line = line_at(text_of(part), place);
-    jsonl.write(std::string(line) + "\n");
-    text.write(Json::parse(line)["text"].get<std::string>() + "\n");
+    rows.append(line) += '\n';
+    texts.append(Json::parse(line)["text"].get<std::string>()) += '\n';
+    if (rows.size() < kAtOnce) continue;
+    jsonl.write(std::exchange(rows, {}));
+    text.write(std::exchange(texts, {}));
   }
+  jsonl.write(rows);
+  text.write(texts);
   write_atomically(with_ending(base_, ".settings.json"), settings_.dump(2) + "\n");
   text.commit();
   jsonl.commit();

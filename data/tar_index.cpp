@@ -1,6 +1,6 @@
 #include "data/tar_index.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <cstdlib>

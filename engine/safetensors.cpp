@@ -55,23 +55,12 @@ std::string name_in_header(DType type) {
   return "";
 }
 
-// nlohmann-json keeps the last of two equal keys; the format forbids them.
 Json parse_header(const std::string& text, const std::string& place) {
-  Json header;
-  std::vector<std::string> names;
   try {
-    header = Json::parse(text, [&](int depth, Json::parse_event_t event, Json& value) {
-      if (event == Json::parse_event_t::key && depth == 1) names.push_back(value);
-      return true;
-    });
-  } catch (const nlohmann::json::exception& error) {
+    return Json::parse(text, Json::SameNames::fault);
+  } catch (const JsonError& error) {
     fail("{}: the header is not valid JSON: {}", place, error.what());
   }
-  std::sort(names.begin(), names.end());
-  const auto twice = std::adjacent_find(names.begin(), names.end());
-  check(twice == names.end(), "{}: tensor '{}' is listed twice", place,
-        twice == names.end() ? "" : *twice);
-  return header;
 }
 
 float half_to_float(uint16_t half) {
@@ -137,7 +126,7 @@ SafetensorsFile::SafetensorsFile(const fs::path& path) : file_(path) {
     if (name == "__metadata__") {
       check(value.is_object(), "{}: __metadata__ is not an object", place);
       for (const auto& [key, text_value] : value.items())
-        if (text_value.is_string()) metadata_[key] = text_value;
+        if (text_value.is_string()) metadata_[key] = text_value.get<std::string>();
       continue;
     }
     const std::string where = place + ": tensor '" + name + "'";

@@ -1,6 +1,6 @@
 #include "models/blocks.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <cmath>
 

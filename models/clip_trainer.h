@@ -15,6 +15,7 @@
 
 #include "engine/optimizer.h"
 #include "kernels/core/graphs.h"
+#include "kernels/core/upload.h"
 #include "models/clip.h"
 #include "models/crop_layout.h"
 

@@ -1,6 +1,6 @@
 #include "models/llama.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <cmath>
 #include <numbers>
@@ -54,7 +54,11 @@ KvPool::KvPool(const LlamaConfig& c, int64_t tokens, DType dtype, Device device)
     : tokens_(tokens),
       width_(c.key_heads * c.head_size),
       dtype_(dtype),
-      memory_("keys and values", 2 * c.layers * tokens * width_ * size_of(dtype), device) {}
+      memory_("keys and values", bytes(c, tokens, dtype), device) {}
+
+int64_t KvPool::bytes(const LlamaConfig& c, int64_t tokens, DType dtype) {
+  return 2 * c.layers * tokens * c.key_heads * c.head_size * size_of(dtype);
+}
 
 Tensor KvPool::keys(int64_t layer) const {
   return memory_.tensor({tokens_, width_}, dtype_, 2 * layer * tokens_ * width_ * size_of(dtype_));

@@ -22,6 +22,7 @@ namespace laclip {
 class KvPool {
  public:
   KvPool(const LlamaConfig& config, int64_t tokens, DType dtype, Device device);
+  static int64_t bytes(const LlamaConfig& config, int64_t tokens, DType dtype);
   Tensor keys(int64_t layer) const;    // [T K·D]
   Tensor values(int64_t layer) const;  // [T K·D]
   int64_t tokens() const { return tokens_; }

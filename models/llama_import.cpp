@@ -1,6 +1,6 @@
 #include "models/llama_import.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <cstring>

@@ -1,6 +1,6 @@
 // laclip bench: speed of a CLIP training step, of rewriting and of single ops, as fractions of the ceilings
 // measured in the same run.
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <cmath>
@@ -23,7 +23,7 @@ namespace laclip {
 namespace {
 
 struct BenchOptions {
-  std::string what = "all", precision = "fp32", device = "auto", output, only;
+  std::string what = "all", precision = "auto", device = "auto", output, only;
   double scale = 1;
   int repeats = 5;
   bool profile = false, list = false, small = false;
@@ -142,49 +142,50 @@ class Bench {
 
 }  // namespace
 
-void add_bench_command(CLI::App& root) {
-  CLI::App* command =
-      add_command(root, "bench",
-                  "speed, as fractions of the machine's ceilings measured in the same run");
+void add_bench_command(Program& program) {
+  Command command =
+      program.add_command("bench",
+                          "speed, as fractions of the machine's ceilings measured in the same run");
   auto o = std::make_shared<BenchOptions>();
   command
-      ->add_option(
+      .add_option(
           "what", o->what,
           "what to measure; `all`: ceilings, step and decode; `ops`: each op by itself; `gpu`: "
           "ops, steps and decoding at the sizes that scripts/gpu takes; `device`: its name")
-      ->check(CLI::IsMember({"all", "ceilings", "ops", "step", "decode", "gpu", "device"}));
-  command->add_option("--only", o->only, "rows whose name matches this regular expression");
-  command->add_flag("--list", o->list, "the names of the rows, without measuring them");
-  command->add_option("--model", o->step.model, "CLIP of the training step");
-  command->add_option("--precision", o->precision, "of the training step")
-      ->check(CLI::IsMember({"fp32", "bf16"}));
-  add_device_option(*command, o->device);
+      .among({"all", "ceilings", "ops", "step", "decode", "gpu", "device"});
+  command.add_option("--only", o->only, "rows whose name matches this regular expression");
+  command.add_flag("--list", o->list, "the names of the rows, without measuring them");
+  command.add_option("--model", o->step.model, "CLIP of the training step");
+  add_precision_option(command, o->precision, "of the training step");
+  add_device_option(command, o->device);
   const auto count = [&](const char* flag, int& value, const char* help) {
-    command->add_option(flag, value, help)->check(kPositive);
+    command.add_option(flag, value, help).check(kPositive);
   };
   count("-b,--batch-size", o->step.batch, "of the training step");
   count("--text-length", o->step.text_length, "tokens of a caption");
   command
-      ->add_option("--llama", o->decode.config,
-                   "config.json of decoding; without it a LLaMA of 1.1B")
-      ->check(CLI::ExistingFile);
+      .add_option("--llama", o->decode.config,
+                  "config.json of decoding; without it a LLaMA of 1.1B")
+      .check(kExistingFile);
   count("--slots", o->decode.slots, "of decoding: texts at once");
   count("--captions", o->decode.captions, "that decoding rewrites; without it one for each slot");
   count("--prefix-tokens", o->decode.prefix_tokens, "of the examples before a caption");
   count("--caption-tokens", o->decode.caption_tokens, "of a caption");
   count("--new-tokens", o->decode.new_tokens, "of its rewrite");
-  command->add_flag(
-      "--prefix-each",
-      [o](std::int64_t) { o->decode.prefixes = DecodeBenchOptions::Prefixes::each; },
+  command.add_flag(
+      "--prefix-each", [o] { o->decode.prefixes = DecodeBenchOptions::Prefixes::each; },
       "each caption has examples of its own, not all the same");
   count("--repeats", o->repeats, "the median counts");
-  command->add_option("--scale", o->scale, "of the sizes that `ops` takes; 1 = ViT-B-16, batch 256")
-      ->check(kPositive);
-  command->add_flag("--small", o->small, "`gpu` and `ops` with tiny sizes, to see that they run");
-  command->add_flag("--profile", o->profile, "time of each op of the step");
-  command->add_option("-o,--output", o->output,
-                      "also write the JSON lines to this file, each when it is measured");
-  command->callback([o] { Bench(*o).run(); });
+  command.add_option("--scale", o->scale, "of the sizes that `ops` takes; 1 = ViT-B-16, batch 256")
+      .check(kPositive);
+  command.add_flag("--small", o->small, "`gpu` and `ops` with tiny sizes, to see that they run");
+  command.add_flag("--profile", o->profile, "time of each op of the step");
+  command.add_option("-o,--output", o->output,
+                     "also write the JSON lines to this file, each when it is measured");
+  command.callback([o] {
+    o->precision = settled_precision(o->precision, parse_device(o->device));
+    Bench(*o).run();
+  });
 }
 
 }  // namespace laclip

@@ -87,7 +87,7 @@ class Rewriting {
   static GeneratorOptions generator_options(const DecodeBenchOptions& o) {
     GeneratorOptions options;
     options.slots = o.slots;
-    options.max_rows = std::max(512, o.slots);
+    options.max_rows = std::max(512, 4 * o.slots);
     options.max_own_tokens = o.caption_tokens + o.new_tokens;
     options.max_prefix_tokens = o.prefix_tokens;
     options.max_new_tokens = o.new_tokens;
@@ -104,7 +104,7 @@ class Rewriting {
   }
   int add_prefix(uint64_t seed) {
     const int added = generator_.add_prefix(prefix(seed));
-    generator_.synchronize();
+    generator_.compute_prefixes();
     return added;
   }
 

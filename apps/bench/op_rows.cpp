@@ -1,6 +1,6 @@
 #include "apps/bench/op_rows.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <cmath>

@@ -1,6 +1,6 @@
 #include "apps/bench/rows.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <cstdio>
 
@@ -52,7 +52,7 @@ void BenchRows::measure(const std::string& name, const std::function<Json()>& wo
     failed_.push_back(name);
     rows = {{"bench", "failure"}, {"row", name}, {"error", error.what()}};
   }
-  if (!rows.is_array()) rows = Json::array({std::move(rows)});
+  if (!rows.is_array()) return write(rows);
   for (const Json& row : rows) write(row);
 }
 

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/philox.h"
 #include "base/timer.h"
+#include "kernels/core/profile.h"
 #include "models/clip_trainer.h"
 
 namespace laclip {
@@ -122,15 +123,16 @@ Json profile_step(const StepBenchOptions& o) {
   step.stream().profile = &profile;
   for (int i = 0; i < o.repeats; ++i) step.seconds();
   step.stream().profile = nullptr;
-  Json rows = Json::array();
+  std::vector<Json> rows;
   for (const auto& [op, entry] : profile.ops)
     rows.push_back({{"bench", "step_op"},
                     {"model", o.model},
                     {"op", op},
                     {"calls", entry.calls / o.repeats},
                     {"seconds", entry.seconds / o.repeats}});
-  std::sort(rows.begin(), rows.end(),
-            [](const Json& a, const Json& b) { return a["seconds"] > b["seconds"]; });
+  std::sort(rows.begin(), rows.end(), [](const Json& a, const Json& b) {
+    return a["seconds"].get<double>() > b["seconds"].get<double>();
+  });
   for (const Json& row : rows)
     log_info("{:28} {:6} calls {:9.3f} ms a step", row["op"].get<std::string>(),
              row["calls"].get<int64_t>(), 1e3 * row["seconds"].get<double>());

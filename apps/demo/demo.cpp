@@ -14,6 +14,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/progress.h"
+#include "kernels/core/cuda_runtime.h"
 
 namespace laclip {
 namespace {
@@ -117,6 +118,7 @@ void demo(const DemoSettings& settings) {
 
 // bf16 is twice as fast where the processor computes in it, and slow elsewhere.
 std::string fast_precision() {
+  if (cuda_is_a_gpu()) return "bf16";
 #if defined(__x86_64__)
   if (__builtin_cpu_supports("avx512bf16")) return "bf16";
 #endif
@@ -125,33 +127,33 @@ std::string fast_precision() {
 
 }  // namespace
 
-void add_demo_command(CLI::App& root) {
-  CLI::App* command = add_command(root, "demo",
-                                  "the paper's effect in a small world: draws it, rewrites its "
-                                  "captions, trains CLIP and LaCLIP, compares them in a report");
+void add_demo_command(Program& program) {
+  Command command =
+      program.add_command("demo",
+                          "the paper's effect in a small world: draws it, rewrites its "
+                          "captions, trains CLIP and LaCLIP, compares them in a report");
   struct Options : DemoSettings {
     bool quick = false;  // with all_arms, "full": these choose the sizes that are not given
   };
   auto o = std::make_shared<Options>();
-  command->add_option("-o,--output", o->folder,
-                      "folder; the same command goes on with what is in it");
-  CLI::Option* quick =
-      command->add_flag("--quick", o->quick, "smaller: a first look, in a minute on two cores");
+  command.add_option("-o,--output", o->folder,
+                     "folder; the same command goes on with what is in it");
+  const Option quick =
+      command.add_flag("--quick", o->quick, "smaller: a first look, in a minute on two cores");
   command
-      ->add_flag("--full", o->all_arms,
-                 "the table of docs/experiment.md: three seeds, 0 to 4 rewrites, EDA, "
-                 "temperature, share of originals")
-      ->excludes(quick);
-  command->add_option("--images", o->images, "training images")->check(kPositive);
-  command->add_option("--test-images", o->test_images, "held-out images")->check(kPositive);
-  command->add_option("--epochs", o->epochs, "of each training")->check(kPositive);
-  command->add_option("--seeds", o->seeds, "trainings of each kind")->check(kPositive);
+      .add_flag("--full", o->all_arms,
+                "the table of docs/experiment.md: three seeds, 0 to 4 rewrites, EDA, "
+                "temperature, share of originals")
+      .excludes(quick);
+  command.add_option("--images", o->images, "training images").check(kPositive);
+  command.add_option("--test-images", o->test_images, "held-out images").check(kPositive);
+  command.add_option("--epochs", o->epochs, "of each training").check(kPositive);
+  command.add_option("--seeds", o->seeds, "trainings of each kind").check(kPositive);
   o->precision = fast_precision();
-  command->add_option("--precision", o->precision, "fp32 or bf16")
-      ->check(CLI::IsMember({"fp32", "bf16"}));
-  command->callback([o, command] {
+  command.add_option("--precision", o->precision, "fp32 or bf16").among({"fp32", "bf16"});
+  command.callback([o, command] {
     const auto choose = [&](const char* flag, auto& value, auto in_quick, auto in_full) {
-      if (command->count(flag) > 0) return;
+      if (command.count(flag) > 0) return;
       if (o->quick) value = in_quick;
       if (o->all_arms) value = in_full;
     };

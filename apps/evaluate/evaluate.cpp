@@ -1,5 +1,5 @@
 // laclip evaluate: zero-shot classification and retrieval of a checkpoint.
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <memory>
 
@@ -13,7 +13,7 @@ namespace laclip {
 namespace {
 
 struct EvaluateOptions {
-  std::string checkpoint, tokenizer, precision = "fp32", device = "auto", output;
+  std::string checkpoint, tokenizer, precision = "auto", device = "auto", output;
   EvaluationSets sets;
   std::vector<std::string> tasks;
   int threads = 2;
@@ -55,7 +55,9 @@ void evaluate(const EvaluateOptions& o) {
   if (sets.empty())
     fail_usage("nothing to evaluate: give --images with --classnames, --tasks, or --pairs");
   const auto tokenizer = open_clip_tokenizer(o.tokenizer);
-  const auto model = load_clip(o.checkpoint, parse_precision(o.precision), parse_device(o.device));
+  const Device device = parse_device(o.device);
+  const DType type = parse_precision(settled_precision(o.precision, device));
+  const auto model = load_clip(o.checkpoint, type, device);
   check_vocabulary(*model, *tokenizer, o.tokenizer);
   std::string lines;  // one for each set, in CLIP_benchmark's form
   for (const auto& [name, set] : sets) {
@@ -72,34 +74,31 @@ void evaluate(const EvaluateOptions& o) {
 
 }  // namespace
 
-void add_evaluate_command(CLI::App& root) {
-  CLI::App* command =
-      add_command(root, "evaluate", "zero-shot classification and retrieval of a checkpoint");
+void add_evaluate_command(Program& program) {
+  Command command =
+      program.add_command("evaluate", "zero-shot classification and retrieval of a checkpoint");
   auto o = std::make_shared<EvaluateOptions>();
-  command->add_option("--checkpoint,--ckpt-path", o->checkpoint, "checkpoint folder")->required();
+  command.add_option("--checkpoint,--ckpt-path", o->checkpoint, "checkpoint folder").required();
+  command.add_option("--tokenizer", o->tokenizer, "CLIP vocabulary that the model was trained with")
+      .required();
+  command.add_option("--images,--imagenet-root", o->sets.images, "class folders of images");
+  command.add_option("--classnames", o->sets.classnames,
+                     "class names (JSON list, or object by folder)");
+  command.add_option("--templates", o->sets.templates,
+                     "prompt templates (JSON list); default: a photo of a {}.");
   command
-      ->add_option("--tokenizer", o->tokenizer, "CLIP vocabulary that the model was trained with")
-      ->required();
-  command->add_option("--images,--imagenet-root", o->sets.images, "class folders of images");
-  command->add_option("--classnames", o->sets.classnames,
-                      "class names (JSON list, or object by folder)");
-  command->add_option("--templates", o->sets.templates,
-                      "prompt templates (JSON list); default: a photo of a {}.");
-  command
-      ->add_option("--tasks", o->tasks,
-                   "folders that hold images/, classnames.json and perhaps templates.json each")
-      ->type_name("DIR");
-  command->add_option("--pairs", o->sets.pairs, "image-text pairs (JSONL) for retrieval");
-  command->add_option("--limit", o->sets.limit, "classify so many images, spread evenly (0 = all)")
-      ->check(kNotNegative);
-  command->add_flag("--strict", o->sets.strict, "stop at the first broken image");
-  command->add_option("-j,--workers", o->threads, "threads that decode images")
-      ->check(CLI::Range(1, 1024));
-  command->add_option("--precision", o->precision, "fp32 or bf16")
-      ->check(CLI::IsMember({"fp32", "bf16"}));
-  add_device_option(*command, o->device);
-  command->add_option("-o,--output", o->output, "also write the result to this file");
-  command->callback([o] { evaluate(*o); });
+      .add_option("--tasks", o->tasks,
+                  "folders that hold images/, classnames.json and perhaps templates.json each")
+      .type_name("DIR");
+  command.add_option("--pairs", o->sets.pairs, "image-text pairs (JSONL) for retrieval");
+  command.add_option("--limit", o->sets.limit, "classify so many images, spread evenly (0 = all)")
+      .check(kNotNegative);
+  command.add_flag("--strict", o->sets.strict, "stop at the first broken image");
+  command.add_option("-j,--workers", o->threads, "threads that decode images").within(1, 1024);
+  add_precision_option(command, o->precision);
+  add_device_option(command, o->device);
+  command.add_option("-o,--output", o->output, "also write the result to this file");
+  command.callback([o] { evaluate(*o); });
 }
 
 }  // namespace laclip

@@ -1,5 +1,5 @@
 // laclip generate: continues prompts with a LLaMA model.
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <memory>
 
@@ -13,7 +13,7 @@ namespace laclip {
 namespace {
 
 struct GenerateOptions {
-  std::string model, tokenizer, prompt, prompts, logits, precision = "fp32", device = "auto";
+  std::string model, tokenizer, prompt, prompts, logits, precision = "auto", device = "auto";
   float temperature = 0, top_p = 1;
   int max_new_tokens = 64, slots = 64;
   uint64_t seed = 0;
@@ -48,7 +48,8 @@ void generate(const GenerateOptions& o) {
     }
     check(!prompts.empty(), "{}: no prompts in it", o.prompts);
   }
-  const LlamaAndTokenizer llama = open_llama(o.model, o.tokenizer, o.precision, o.device);
+  const std::string precision = settled_precision(o.precision, parse_device(o.device));
+  const LlamaAndTokenizer llama = open_llama(o.model, o.tokenizer, precision, o.device);
   const auto& model = llama.model;
   const auto& tokenizer = llama.tokenizer;
   std::vector<std::vector<int32_t>> ids;
@@ -90,33 +91,31 @@ void generate(const GenerateOptions& o) {
         return true;
       });
   for (const std::string& text : texts) {
-    const auto replace = Json::error_handler_t::replace;
-    fmt::print("{}\n", o.prompts.empty() ? text : Json(text).dump(-1, ' ', false, replace));
+    fmt::print("{}\n", o.prompts.empty() ? text : Json(text).dump());
   }
 }
 
 }  // namespace
 
-void add_generate_command(CLI::App& root) {
-  CLI::App* command = add_command(root, "generate", "continue prompts with a LLaMA model");
+void add_generate_command(Program& program) {
+  Command command = program.add_command("generate", "continue prompts with a LLaMA model");
   auto o = std::make_shared<GenerateOptions>();
-  command->add_option("-m,--model", o->model, "Hugging Face folder or llama2.c file")->required();
-  command->add_option("--tokenizer", o->tokenizer, "tokenizer.model or tokenizer.bin")->required();
-  command->add_option("-p,--prompt", o->prompt, "text to continue (empty: from nothing)");
-  command->add_option("--prompts", o->prompts,
-                      "file with one JSON string a line; prints one a line");
-  command->add_option("--temperature", o->temperature, "0 = the likeliest token")
-      ->check(kNotNegative);
-  command->add_option("--top-p", o->top_p, "nucleus")->check(CLI::Range(1e-6, 1.0));
-  command->add_option("-n,--max-new-tokens", o->max_new_tokens, "tokens at most")->check(kPositive);
-  command->add_option("--slots", o->slots, "texts at once")->check(kPositive);
-  command->add_option("--seed", o->seed, "of the sampling")->check(kNotNegative);
-  command->add_option("--precision", o->precision, "fp32 or bf16")
-      ->check(CLI::IsMember({"fp32", "bf16"}));
-  add_device_option(*command, o->device);
-  command->add_option("--logits", o->logits,
-                      "write the logits at the first prompt's positions, float32 [T V]");
-  command->callback([o] { generate(*o); });
+  command.add_option("-m,--model", o->model, "Hugging Face folder or llama2.c file").required();
+  command.add_option("--tokenizer", o->tokenizer, "tokenizer.model or tokenizer.bin").required();
+  command.add_option("-p,--prompt", o->prompt, "text to continue (empty: from nothing)");
+  command.add_option("--prompts", o->prompts,
+                     "file with one JSON string a line; prints one a line");
+  command.add_option("--temperature", o->temperature, "0 = the likeliest token")
+      .check(kNotNegative);
+  command.add_option("--top-p", o->top_p, "nucleus").within(1e-6, 1.0);
+  command.add_option("-n,--max-new-tokens", o->max_new_tokens, "tokens at most").check(kPositive);
+  command.add_option("--slots", o->slots, "texts at once").check(kPositive);
+  command.add_option("--seed", o->seed, "of the sampling").check(kNotNegative);
+  add_precision_option(command, o->precision);
+  add_device_option(command, o->device);
+  command.add_option("--logits", o->logits,
+                     "write the logits at the first prompt's positions, float32 [T V]");
+  command.callback([o] { generate(*o); });
 }
 
 }  // namespace laclip

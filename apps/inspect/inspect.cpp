@@ -1,5 +1,5 @@
 // laclip inspect: what a file is, and whether it is sound; one JSON line each.
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <map>
 #include <memory>
@@ -171,25 +171,25 @@ void inspect(const InspectOptions& o) {
       row.update({{"kind", "unknown"}, {"sound", false}, {"error", error.what()}});
     }
     sound &= row["sound"].get<bool>();
-    fmt::print("{}\n", row.dump(-1, ' ', false, Json::error_handler_t::replace));
+    fmt::print("{}\n", row.dump());
   }
   if (!sound) fail("not all files are sound");
 }
 
 }  // namespace
 
-void add_inspect_command(CLI::App& root) {
-  CLI::App* command =
-      add_command(root, "inspect", "what files are and whether they are sound, as JSON lines");
+void add_inspect_command(Program& program) {
+  Command command =
+      program.add_command("inspect", "what files are and whether they are sound, as JSON lines");
   auto o = std::make_shared<InspectOptions>();
-  command->add_option("files", o->files, "weights, models, tokenizers, tar shards, images")
-      ->required();
-  command->add_option("--preprocess", o->preprocess,
-                      "side of the square that evaluation sees (0 = the whole image)");
-  command->add_option("--interpolation", o->interpolation, "of --preprocess")
-      ->check(CLI::IsMember({"bicubic", "bilinear"}));
-  command->add_option("--save", o->save, "write the image as PNG");
-  command->callback([o] { inspect(*o); });
+  command.add_option("files", o->files, "weights, models, tokenizers, tar shards, images")
+      .required();
+  command.add_option("--preprocess", o->preprocess,
+                     "side of the square that evaluation sees (0 = the whole image)");
+  command.add_option("--interpolation", o->interpolation, "of --preprocess")
+      .among({"bicubic", "bilinear"});
+  command.add_option("--save", o->save, "write the image as PNG");
+  command.callback([o] { inspect(*o); });
 }
 
 }  // namespace laclip

@@ -1,5 +1,5 @@
 // laclip plan: the memory of a CLIP training step by purpose, and the largest batch that fits.
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <optional>
@@ -15,7 +15,7 @@ namespace laclip {
 namespace {
 
 struct PlanOptions {
-  std::string model = "ViT-B-32", precision = "bf16", memory;
+  std::string model = "ViT-B-32", precision = "auto", device = "auto", memory;
   int64_t batch_size = 256, micro_batch = 0;
   bool json = false;
 };
@@ -83,7 +83,10 @@ int64_t largest_batch(const Clip& model, int64_t memory) {
 
 void plan(const PlanOptions& o) {
   // Its memory is never touched, so it costs none.
-  const Clip model(load_clip_config(o.model), parse_precision(o.precision), Training::yes,
+  const Device device =
+      o.device == "cuda" ? Device::cuda : parse_device(o.device);  // absent or not
+  const std::string precision = settled_precision(o.precision, device);
+  const Clip model(load_clip_config(o.model), parse_precision(precision), Training::yes,
                    std::nullopt);
   const int64_t micro = o.micro_batch > 0 ? std::min(o.micro_batch, o.batch_size) : o.batch_size;
   const auto rows = rows_of(model, o.batch_size, micro);
@@ -91,6 +94,7 @@ void plan(const PlanOptions& o) {
   const int64_t largest = memory > 0 ? largest_batch(model, memory) : 0;
   if (o.json) {
     Json json = {{"model", o.model},
+                 {"precision", precision},
                  {"batch", o.batch_size},
                  {"micro_batch", micro},
                  {"total", sum}};
@@ -99,7 +103,7 @@ void plan(const PlanOptions& o) {
     fmt::print("{}\n", json.dump());
     return;
   }
-  fmt::print("{} in {}, batch {} in micro-batches of {}\n", o.model, o.precision, o.batch_size,
+  fmt::print("{} in {}, batch {} in micro-batches of {}\n", o.model, precision, o.batch_size,
              micro);
   for (const Row& row : rows)
     fmt::print("  {:20} {:>12}\n", row.purpose, format_bytes(double(row.bytes)));
@@ -113,20 +117,20 @@ void plan(const PlanOptions& o) {
 
 }  // namespace
 
-void add_plan_command(CLI::App& root) {
-  CLI::App* command =
-      add_command(root, "plan",
-                  "memory of a CLIP training step by purpose, and the largest batch that fits");
+void add_plan_command(Program& program) {
+  Command command = program.add_command(
+      "plan", "memory of a CLIP training step by purpose, and the largest batch that fits");
   auto o = std::make_shared<PlanOptions>();
-  command->add_option("--model", o->model, "preset or config file");
-  command->add_option("--precision", o->precision, "fp32 or bf16")
-      ->check(CLI::IsMember({"fp32", "bf16"}));
-  command->add_option("-b,--batch-size", o->batch_size, "pairs of a step")->check(kPositive);
-  command->add_option("--micro-batch", o->micro_batch, "pairs at once; without it the whole batch")
-      ->check(kPositive);
-  command->add_option("--memory", o->memory, "of the device, such as 80G: finds the largest batch");
-  command->add_flag("--json", o->json, "one line of JSON instead of the table");
-  command->callback([o] { plan(*o); });
+  command.add_option("--model", o->model, "preset or config file");
+  add_precision_option(command, o->precision);
+  command.add_option("--device", o->device, "that the step is planned for; it need not be there")
+      .among({"auto", "cpu", "cuda"});
+  command.add_option("-b,--batch-size", o->batch_size, "pairs of a step").check(kPositive);
+  command.add_option("--micro-batch", o->micro_batch, "pairs at once; without it the whole batch")
+      .check(kPositive);
+  command.add_option("--memory", o->memory, "of the device, such as 80G: finds the largest batch");
+  command.add_flag("--json", o->json, "one line of JSON instead of the table");
+  command.callback([o] { plan(*o); });
 }
 
 }  // namespace laclip

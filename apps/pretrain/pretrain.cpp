@@ -1,5 +1,5 @@
 // laclip pretrain: trains a LLaMA on documents, from nothing or from given weights.
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <memory>
@@ -52,7 +52,7 @@ std::unique_ptr<Llama> make_model(const PretrainOptions& o, const Tokenizer& tok
 class PretrainRun : public TrainingJob {
  public:
   // Reads and checks everything that a run needs; only then it makes the run folder.
-  PretrainRun(const PretrainOptions& o, const CLI::App& command);
+  PretrainRun(const PretrainOptions& o, const Command& command);
   void run();
 
  private:
@@ -77,7 +77,7 @@ class PretrainRun : public TrainingJob {
   int64_t done_ = 0, rows_ = 0;  // steps before this run; rows since the last report
 };
 
-PretrainRun::PretrainRun(const PretrainOptions& o, const CLI::App& command)
+PretrainRun::PretrainRun(const PretrainOptions& o, const Command& command)
     : o_(o),
       tokenizer_(load_tokenizer(o.tokenizer)),
       folder_(o.logs, o.name, o.resume, is_llama_checkpoint),
@@ -166,46 +166,44 @@ void PretrainRun::run() {
 
 }  // namespace
 
-void add_pretrain_command(CLI::App& root) {
-  CLI::App* command = add_command(root, "pretrain", "train a LLaMA on documents (a rewriter)");
+void add_pretrain_command(Program& program) {
+  Command command = program.add_command("pretrain", "train a LLaMA on documents (a rewriter)");
   auto o = std::make_shared<PretrainOptions>();
   auto option = [&](const char* flag, auto& value, const char* help) {
-    return command->add_option(flag, value, help);
+    return command.add_option(flag, value, help);
   };
   option("--train-data", o->train_data, "documents: .jsonl ({\"text\": ...} a line) or text lines")
-      ->required();
+      .required();
   option("--val-data", o->val_data, "documents for the validation loss");
-  option("--tokenizer", o->tokenizer, "tokenizer.model or tokenizer.bin")->required();
+  option("--tokenizer", o->tokenizer, "tokenizer.model or tokenizer.bin").required();
   option("--model", o->model, "config.json of Hugging Face's form, to start from nothing");
   option("--pretrained", o->pretrained, "LLaMA folder or llama2.c file to start from");
-  option("--precision", o->precision, "fp32, or bf16 with fp32 masters")
-      ->check(CLI::IsMember({"fp32", "bf16"}));
-  add_device_option(*command, o->device);
-  option("--steps", o->steps, "optimiser steps")->check(kPositive);
-  option("--batch-tokens", o->batch_tokens, "tokens of a micro-batch")->check(kPositive);
-  option("--accum-freq", o->accum_freq, "micro-batches of a step")->check(kPositive);
-  option("--lr", o->lr, "peak learning rate")->check(kNotNegative);
-  option("--lr-end", o->lr_end, "learning rate at the end")->check(kNotNegative);
-  option("--lr-scheduler", o->lr_scheduler, "shape of the schedule")
-      ->check(CLI::IsMember({"cosine", "const"}));
-  option("--warmup", o->warmup, "steps of linear warm-up")->check(kNotNegative);
-  option("--wd", o->wd, "weight decay (of matrices)")->check(kNotNegative);
-  option("--beta1", o->beta1, "AdamW beta1")->check(kBelowOne);
-  option("--beta2", o->beta2, "AdamW beta2")->check(kBelowOne);
-  option("--eps", o->eps, "AdamW epsilon")->check(kNotNegative);
+  option("--precision", o->precision, "fp32, or bf16 with fp32 masters").among({"fp32", "bf16"});
+  add_device_option(command, o->device);
+  option("--steps", o->steps, "optimiser steps").check(kPositive);
+  option("--batch-tokens", o->batch_tokens, "tokens of a micro-batch").check(kPositive);
+  option("--accum-freq", o->accum_freq, "micro-batches of a step").check(kPositive);
+  option("--lr", o->lr, "peak learning rate").check(kNotNegative);
+  option("--lr-end", o->lr_end, "learning rate at the end").check(kNotNegative);
+  option("--lr-scheduler", o->lr_scheduler, "shape of the schedule").among({"cosine", "const"});
+  option("--warmup", o->warmup, "steps of linear warm-up").check(kNotNegative);
+  option("--wd", o->wd, "weight decay (of matrices)").check(kNotNegative);
+  option("--beta1", o->beta1, "AdamW beta1").check(kBelowOne);
+  option("--beta2", o->beta2, "AdamW beta2").check(kBelowOne);
+  option("--eps", o->eps, "AdamW epsilon").check(kNotNegative);
   option("--grad-clip-norm", o->grad_clip_norm, "clip the gradient norm (0 = off)")
-      ->check(kNotNegative);
-  option("--seed", o->seed, "of initialisation and order")->check(kNotNegative);
-  option("-j,--workers", o->workers, "threads that tokenize")->check(CLI::Range(1, 1024));
+      .check(kNotNegative);
+  option("--seed", o->seed, "of initialisation and order").check(kNotNegative);
+  option("-j,--workers", o->workers, "threads that tokenize").within(1, 1024);
   option("--logs", o->logs, "folder of run folders");
   option("--name", o->name, "name of the run folder");
   option("--resume", o->resume, "'latest' goes on with this run; or a checkpoint folder");
   option("--log-every-n-steps", o->log_every, "steps between two lines of metrics")
-      ->check(kPositive);
-  option("--save-every-n-steps", o->save_every, "steps between checkpoints")->check(kPositive);
-  option("--eval-every-n-steps", o->eval_every, "steps between evaluations")->check(kPositive);
-  option("--keep", o->keep, "checkpoints to keep")->check(kPositive);
-  command->callback([o, command] { PretrainRun(*o, *command).run(); });
+      .check(kPositive);
+  option("--save-every-n-steps", o->save_every, "steps between checkpoints").check(kPositive);
+  option("--eval-every-n-steps", o->eval_every, "steps between evaluations").check(kPositive);
+  option("--keep", o->keep, "checkpoints to keep").check(kPositive);
+  command.callback([o, command] { PretrainRun(*o, command).run(); });
 }
 
 }  // namespace laclip

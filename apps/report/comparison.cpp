@@ -1,6 +1,6 @@
 #include "apps/report/comparison.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <regex>

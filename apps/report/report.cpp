@@ -1,5 +1,5 @@
 // laclip report: one self-contained HTML page about any number of runs, side by side.
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <map>
 #include <memory>
@@ -73,42 +73,38 @@ void report(const ReportOptions& o) {
 
 }  // namespace
 
-void add_report_command(CLI::App& root) {
-  CLI::App* command = add_command(root, "report", "one HTML page about runs, side by side");
+void add_report_command(Program& program) {
+  Command command = program.add_command("report", "one HTML page about runs, side by side");
   auto o = std::make_shared<ReportOptions>();
-  command->add_option("runs,--runs", o->runs, "run folders of laclip train, the baseline first")
-      ->required();
-  command->add_option("-o,--output", o->output, "the page");
-  command->add_option("--title", o->title, "its heading; default: the names of the runs");
-  command->add_option(
-      "--group", o->groups,
-      "a name for each run; runs of one name are averaged. Default: the name of the "
-      "folder without -seedN");
-  command->add_option("--rewrites", o->rewrites,
-                      "show rewrites: outputs of laclip rewrite (JSONL)");
-  command->add_option("--train-data", o->train_data, "the images of --rewrites");
-  command->add_option("--root", o->source.root, "where the image paths of --train-data start");
-  command->add_option("--dataset-type", o->source.type, "auto, webdataset, csv or laclip-csv");
-  command->add_option("--csv-separator", o->source.csv_separator, "of --train-data");
-  command->add_option("--csv-img-key", o->source.csv_image_key, "column of --train-data");
-  command->add_option("--csv-caption-key", o->source.csv_caption_key, "column of --train-data");
-  command->add_option("--samples", o->samples, "captions to show")->check(kPositive);
-  command->add_option("--query", o->queries, "texts: show the nearest images of --pairs");
-  command->add_option("--queries", o->query_file, "a file of such texts, one a line");
-  command->add_option("--pairs", o->pairs, "image-text pairs (JSONL) with the images");
-  command->add_option("--images", o->images, "class folders: show best and worst predictions");
-  command->add_option("--classnames", o->classnames, "class names of --images (JSON)");
-  command->add_option("--templates", o->templates, "prompt templates of --images (JSON)");
-  command->add_option("--limit", o->limit, "classify so many images, spread evenly (0 = all)")
-      ->check(kNotNegative);
-  command->add_option("--tokenizer", o->tokenizer, "CLIP vocabulary of the runs");
-  command->add_option("--precision", o->precision, "fp32 or bf16")
-      ->check(CLI::IsMember({"fp32", "bf16"}));
-  command->add_option("--timings", o->timings,
-                      "where the time went: JSON list of {\"stage\", \"seconds\", \"command\"}");
-  command->add_option("-j,--workers", o->threads, "threads that decode images")
-      ->check(CLI::Range(1, 1024));
-  command->callback([o] { report(*o); });
+  command.add_option("runs,--runs", o->runs, "run folders of laclip train, the baseline first")
+      .required();
+  command.add_option("-o,--output", o->output, "the page");
+  command.add_option("--title", o->title, "its heading; default: the names of the runs");
+  command.add_option("--group", o->groups,
+                     "a name for each run; runs of one name are averaged. Default: the name of the "
+                     "folder without -seedN");
+  command.add_option("--rewrites", o->rewrites, "show rewrites: outputs of laclip rewrite (JSONL)");
+  command.add_option("--train-data", o->train_data, "the images of --rewrites");
+  command.add_option("--root", o->source.root, "where the image paths of --train-data start");
+  command.add_option("--dataset-type", o->source.type, "auto, webdataset, csv or laclip-csv");
+  command.add_option("--csv-separator", o->source.csv_separator, "of --train-data");
+  command.add_option("--csv-img-key", o->source.csv_image_key, "column of --train-data");
+  command.add_option("--csv-caption-key", o->source.csv_caption_key, "column of --train-data");
+  command.add_option("--samples", o->samples, "captions to show").check(kPositive);
+  command.add_option("--query", o->queries, "texts: show the nearest images of --pairs");
+  command.add_option("--queries", o->query_file, "a file of such texts, one a line");
+  command.add_option("--pairs", o->pairs, "image-text pairs (JSONL) with the images");
+  command.add_option("--images", o->images, "class folders: show best and worst predictions");
+  command.add_option("--classnames", o->classnames, "class names of --images (JSON)");
+  command.add_option("--templates", o->templates, "prompt templates of --images (JSON)");
+  command.add_option("--limit", o->limit, "classify so many images, spread evenly (0 = all)")
+      .check(kNotNegative);
+  command.add_option("--tokenizer", o->tokenizer, "CLIP vocabulary of the runs");
+  command.add_option("--precision", o->precision, "fp32 or bf16").among({"fp32", "bf16"});
+  command.add_option("--timings", o->timings,
+                     "where the time went: JSON list of {\"stage\", \"seconds\", \"command\"}");
+  command.add_option("-j,--workers", o->threads, "threads that decode images").within(1, 1024);
+  command.callback([o] { report(*o); });
 }
 
 }  // namespace laclip

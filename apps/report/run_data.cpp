@@ -1,10 +1,10 @@
 #include "apps/report/run_data.h"
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <fstream>
 #include <limits>
 
+#include "apps/config_file.h"
 #include "base/check.h"
 
 namespace laclip {
@@ -91,21 +91,6 @@ void read_evaluations(RunData& run, const fs::path& file) {
     if (ambiguous[i]) run.evaluations[i].data = paths[i];
 }
 
-void read_configuration(RunData& run, const fs::path& file) {
-  std::ifstream stream(file);
-  check(bool(stream), "{}: cannot read this file", file.string());
-  try {
-    for (const CLI::ConfigItem& item : CLI::ConfigTOML().from_config(stream)) {
-      if (item.name == "++" || item.name == "--") continue;  // the borders of a section
-      std::string value;
-      for (const std::string& input : item.inputs) value += (value.empty() ? "" : " ") + input;
-      if (!value.empty() && value != "[]" && value != "{}") run.configuration[item.name] = value;
-    }
-  } catch (const CLI::Error& error) {
-    fail("{}: {}", file.string(), error.what());
-  }
-}
-
 }  // namespace
 
 RunData read_run(const fs::path& folder) {
@@ -122,7 +107,8 @@ RunData read_run(const fs::path& folder) {
   check(!run.evaluations.empty() || !run.loss.empty(),
         "{}: no metrics in it yet; has the run made its first steps?", folder.string());
   if (fs::exists(folder / "manifest.json")) run.manifest = read_json(folder / "manifest.json");
-  if (fs::exists(folder / "config.toml")) read_configuration(run, folder / "config.toml");
+  if (fs::exists(folder / "config.toml"))
+    run.configuration = read_config_file(folder / "config.toml");
   return run;
 }
 

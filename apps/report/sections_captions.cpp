@@ -1,5 +1,5 @@
 // Captions before and after, beside their images.
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <map>

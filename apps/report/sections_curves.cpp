@@ -1,5 +1,5 @@
 // Loss and evaluation over the steps.
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <cmath>

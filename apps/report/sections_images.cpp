@@ -1,5 +1,5 @@
 // What the models see: nearest images to queries, best and worst predictions.
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <cmath>

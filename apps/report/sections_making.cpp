@@ -1,5 +1,5 @@
 // How the result came about: the time, the machine, the configuration.
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include "apps/report/chart.h"
 #include "apps/report/sections.h"

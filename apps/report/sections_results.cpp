@@ -1,5 +1,5 @@
 // The summary, the table of results, the figures of single runs.
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 

@@ -1,5 +1,5 @@
 // laclip tokenize: text to ids and back; own vocabularies.
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <iostream>
@@ -78,8 +78,7 @@ void tokenize(const TokenizeOptions& o) {
                                           [](const Json& id) { return id.is_number_integer(); }),
             "{}: an array of whole numbers is needed, found {}", place, line.substr(0, 60));
       const std::string text = tokenizer->decode(ids.get<std::vector<int32_t>>());
-      fmt::print("{}\n",
-                 o.jsonl ? Json(text).dump(-1, ' ', false, Json::error_handler_t::replace) : text);
+      fmt::print("{}\n", o.jsonl ? Json(text).dump() : text);
       continue;
     }
     const Json value = o.jsonl ? parse_json(line, place) : Json(line);
@@ -90,26 +89,26 @@ void tokenize(const TokenizeOptions& o) {
 
 }  // namespace
 
-void add_tokenize_command(CLI::App& root) {
-  CLI::App* command =
-      add_command(root, "tokenize",
-                  "text to ids and back (standard input and output); train a vocabulary");
+void add_tokenize_command(Program& program) {
+  Command command =
+      program.add_command("tokenize",
+                          "text to ids and back (standard input and output); train a vocabulary");
   auto o = std::make_shared<TokenizeOptions>();
-  command->add_option("--tokenizer", o->tokenizer,
-                      "CLIP vocabulary, tokenizer.model or tokenizer.bin");
-  command->add_flag("--jsonl", o->jsonl, "texts are JSON strings, one a line");
-  command->add_flag("--decode", o->decode, "from arrays of ids to text");
+  command.add_option("--tokenizer", o->tokenizer,
+                     "CLIP vocabulary, tokenizer.model or tokenizer.bin");
+  command.add_flag("--jsonl", o->jsonl, "texts are JSON strings, one a line");
+  command.add_flag("--decode", o->decode, "from arrays of ids to text");
   command
-      ->add_option("--train", o->train,
-                   "make a vocabulary from these files of captions (clip) or documents (llama)")
-      ->type_name("FILE");
-  command->add_option("--kind", o->kind, "of --train: CLIP's byte-level BPE, or SentencePiece")
-      ->check(CLI::IsMember({"clip", "llama"}));
-  command->add_option("--caption-column", o->table.column,
-                      "of --train with a table between tabs: a number or a name");
-  command->add_option("--vocab-size", o->vocabulary, "of --train")->check(kPositive);
-  command->add_option("-o,--output", o->output, "file of --train");
-  command->callback([o] { tokenize(*o); });
+      .add_option("--train", o->train,
+                  "make a vocabulary from these files of captions (clip) or documents (llama)")
+      .type_name("FILE");
+  command.add_option("--kind", o->kind, "of --train: CLIP's byte-level BPE, or SentencePiece")
+      .among({"clip", "llama"});
+  command.add_option("--caption-column", o->table.column,
+                     "of --train with a table between tabs: a number or a name");
+  command.add_option("--vocab-size", o->vocabulary, "of --train").check(kPositive);
+  command.add_option("-o,--output", o->output, "file of --train");
+  command.callback([o] { tokenize(*o); });
 }
 
 }  // namespace laclip

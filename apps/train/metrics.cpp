@@ -1,6 +1,6 @@
 #include "apps/train/metrics.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <charconv>
 
@@ -25,7 +25,8 @@ uint64_t bytes_before(const fs::path& path, int64_t first_step, StepOf step_of) 
 }
 
 int64_t step_of_json(std::string_view line) {
-  const Json row = Json::parse(line, nullptr, false);
+  if (!Json::accept(line)) return INT64_MAX;
+  const Json row = Json::parse(line);
   return row.is_object() ? row.value("step", INT64_MAX) : INT64_MAX;
 }
 
@@ -53,7 +54,7 @@ void Metrics::write(const std::string& stage, int64_t step, const MetricValues& 
   std::string lines;
   MetricValues tagged;
   for (const auto& [tag, value] : values) {
-    row[tag] = value;  // JSON has no NaN: nlohmann-json writes null
+    row[tag] = value;  // JSON has no NaN: it becomes null
     lines += fmt::format("{},{},{},{:.9g}\n", stage, step, tag, value);
     tagged.emplace_back(stage + "/" + tag, value);
   }

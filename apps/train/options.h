@@ -1,9 +1,10 @@
 // The options of `laclip train`, named as open_clip's where it has one; LaCLIP's names are aliases.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <string>
 #include <vector>
+
+#include "apps/command.h"
 
 namespace laclip {
 
@@ -20,7 +21,7 @@ struct TrainOptions {
   int64_t max_image_pixels = 25'000'000;
 
   // model
-  std::string model = "ViT-B-32", pretrained, tokenizer, precision = "fp32", device = "auto";
+  std::string model = "ViT-B-32", pretrained, tokenizer, precision = "auto", device = "auto";
 
   // optimisation
   int64_t epochs = 32, steps = 0;
@@ -43,6 +44,6 @@ struct TrainOptions {
 };
 
 // Adds all options to the command, with their defaults in the help.
-void add_train_options(CLI::App& command, TrainOptions& options);
+void add_train_options(Command& command, TrainOptions& options);
 
 }  // namespace laclip

@@ -1,5 +1,5 @@
 // laclip train: CLIP on originals and rewrites.
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <cmath>
 #include <memory>
@@ -62,6 +62,16 @@ LoaderOptions loader_options(const TrainOptions& o, const ClipConfig& config, De
   return options;
 }
 
+// A run goes on in the precision that it was begun in.
+std::string precision_of(const TrainOptions& o, const fs::path& resumed_from) {
+  if (o.precision == "auto" && !resumed_from.empty()) {
+    const Json state = read_training_state(resumed_from);
+    const Json was = state.value("identity", Json::object()).value("precision", Json());
+    if (was.is_string()) return was.get<std::string>();
+  }
+  return settled_precision(o.precision, parse_device(o.device));
+}
+
 std::string run_name(const TrainOptions& o) {
   if (!o.name.empty()) return o.name;
   return fmt::format("{}-lr_{:g}-b_{}-seed_{}", fs::path(o.model).stem().string(), o.lr,
@@ -71,14 +81,15 @@ std::string run_name(const TrainOptions& o) {
 class TrainRun : public TrainingJob {
  public:
   // Reads and checks everything that a run needs; only then it makes the run folder.
-  TrainRun(const TrainOptions& o, const CLI::App& command)
+  TrainRun(const TrainOptions& o, const Command& command)
       : o_(o),
         tokenizer_(open_clip_tokenizer(o.tokenizer)),
         source_(open_source(o)),
         validation_(o),
         folder_(o.logs, run_name(o), o.resume, is_clip_checkpoint),
         resumed_from_(folder_.resume_from()),
-        model_(model_config(o, *tokenizer_), parse_precision(o.precision), Training::yes,
+        precision_(precision_of(o, resumed_from_)),
+        model_(model_config(o, *tokenizer_), parse_precision(precision_), Training::yes,
                starting_seed(), parse_device(o.device)),
         loader_(*source_, loader_options(o, model_.config(), model_.device())),
         trainer_(model_, batch(), o.batch_size) {
@@ -87,6 +98,7 @@ class TrainRun : public TrainingJob {
     else if (!o.pretrained.empty())
       load_clip_weights(model_, o.pretrained);
     folder_.create();
+    command.settle("--precision", precision_);
     write_manifest(folder_.path(), command, source_->summary());
   }
   void run();
@@ -116,6 +128,7 @@ class TrainRun : public TrainingJob {
   Validation validation_;
   RunFolder folder_;
   fs::path resumed_from_;  // a checkpoint, or empty
+  std::string precision_;
   Clip model_;
   Loader loader_;
   ClipTrainer trainer_;
@@ -130,7 +143,7 @@ Json TrainRun::identity() const {
   return {{"data", source_->summary()["digest"]},
           {"batch_size", batch()},
           {"seed", o_.seed},
-          {"precision", o_.precision}};
+          {"precision", precision_}};
 }
 
 void TrainRun::resume() {
@@ -230,11 +243,11 @@ void TrainRun::run() {
 
 }  // namespace
 
-void add_train_command(CLI::App& root) {
-  CLI::App* command = add_command(root, "train", "train CLIP on original and rewritten captions");
+void add_train_command(Program& program) {
+  Command command = program.add_command("train", "train CLIP on original and rewritten captions");
   auto o = std::make_shared<TrainOptions>();
-  add_train_options(*command, *o);
-  command->callback([o, command] { TrainRun(*o, *command).run(); });
+  add_train_options(command, *o);
+  command.callback([o, command] { TrainRun(*o, command).run(); });
 }
 
 }  // namespace laclip

@@ -1,5 +1,5 @@
 // laclip world: a small drawn world with captions, tasks and rewriting pairs.
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <memory>
 #include <thread>
@@ -35,37 +35,37 @@ void make_or_judge(const WorldOptions& o) {
 
 }  // namespace
 
-void add_world_command(CLI::App& root) {
-  CLI::App* command =
-      add_command(root, "world",
-                  "a small drawn world: images, web-like captions, tasks, rewriting pairs");
+void add_world_command(Program& program) {
+  Command command =
+      program.add_command("world",
+                          "a small drawn world: images, web-like captions, tasks, rewriting pairs");
   auto o = std::make_shared<WorldOptions>();
   WorldSettings& s = o->settings;
-  command->add_option("-o,--output", o->output, "folder of the world");
-  command->add_option("--images", s.images, "training images")->check(kPositive);
+  command.add_option("-o,--output", o->output, "folder of the world");
+  command.add_option("--images", s.images, "training images").check(kPositive);
   command
-      ->add_option("--test-images", s.test_images,
-                   "held-out images, in equal parts for four zero-shot tasks and retrieval")
-      ->check(kPositive);
-  command->add_option("--seed", s.seed, "of everything")->check(kNotNegative);
-  command->add_option("--image-size", s.image_size, "side in pixels")->check(CLI::Range(16, 1024));
-  command->add_option("--shard-size", s.shard_size, "images of a shard")->check(kPositive);
-  command->add_option("--documents", s.documents, "training documents for a rewriter")
-      ->check(kNotNegative);
-  command->add_option("--heldout", s.heldout, "held-out documents")->check(kNotNegative);
-  command->add_option("--plain-share", s.plain_share, "of plain names among the words of captions")
-      ->check(CLI::Range(0.0, 1.0));
-  command->add_option("-j,--workers", o->threads, "threads")->check(CLI::Range(1, 1024));
+      .add_option("--test-images", s.test_images,
+                  "held-out images, in equal parts for four zero-shot tasks and retrieval")
+      .check(kPositive);
+  command.add_option("--seed", s.seed, "of everything").check(kNotNegative);
+  command.add_option("--image-size", s.image_size, "side in pixels").within(16, 1024);
+  command.add_option("--shard-size", s.shard_size, "images of a shard").check(kPositive);
+  command.add_option("--documents", s.documents, "training documents for a rewriter")
+      .check(kNotNegative);
+  command.add_option("--heldout", s.heldout, "held-out documents").check(kNotNegative);
+  command.add_option("--plain-share", s.plain_share, "of plain names among the words of captions")
+      .within(0.0, 1.0);
+  command.add_option("-j,--workers", o->threads, "threads").within(1, 1024);
   command
-      ->add_option("--eda", o->eda,
-                   "write so many EDA variants of OUTPUT/captions.txt: eda_1.txt, …")
-      ->check(CLI::Range(0, 1000));
-  command->add_option("--eda-alpha", o->eda_alpha, "share of words that EDA changes")
-      ->check(CLI::Range(0.0, 1.0));
-  command->add_option("--judge", o->judge, "judge the JSONL of laclip rewrite; prints figures");
-  command->add_option("--world", o->world, "the world of --judge");
-  command->add_option("--show", o->show, "write a picture of 8 × 8 scenes (PNG) and stop");
-  command->callback([o] { make_or_judge(*o); });
+      .add_option("--eda", o->eda,
+                  "write so many EDA variants of OUTPUT/captions.txt: eda_1.txt, …")
+      .within(0, 1000);
+  command.add_option("--eda-alpha", o->eda_alpha, "share of words that EDA changes")
+      .within(0.0, 1.0);
+  command.add_option("--judge", o->judge, "judge the JSONL of laclip rewrite; prints figures");
+  command.add_option("--world", o->world, "the world of --judge");
+  command.add_option("--show", o->show, "write a picture of 8 × 8 scenes (PNG) and stop");
+  command.callback([o] { make_or_judge(*o); });
 }
 
 }  // namespace laclip

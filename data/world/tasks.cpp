@@ -1,6 +1,6 @@
 #include "data/world/tasks.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include "data/world/noun_phrase.h"
 

@@ -2,18 +2,17 @@
 // against the contract, then runs the implementation of the stream's device:
 //
 //   using AddForward = void(Stream&, Out y, In a, In b);
-//   namespace cpu { AddForward add_forward; }
+//   namespace cpu { LACLIP_CPU_OP(AddForward, add_forward) }
 //   namespace cuda { AddForward add_forward; }
 //   inline constexpr Op<AddForward> add_forward{
 //       "add_forward: y[N C] <- a[N C] b[N C]", cpu::add_forward, cuda::add_forward};
 #pragma once
 
 #include <concepts>
-#include <string>
 #include <type_traits>
 
-#include "base/timer.h"
 #include "kernels/core/contract.h"
+#include "kernels/core/cpu_level.h"
 #include "kernels/core/roles.h"
 #include "kernels/core/stream.h"
 
@@ -22,6 +21,18 @@ namespace laclip {
 template <class T>
 concept Operand =
     std::same_as<T, In> || std::same_as<T, Out> || std::same_as<T, Acc> || std::same_as<T, InOut>;
+
+// What stands around the call of an implementation: the order of LACLIP_SYNC, the times of a profile.
+class OpCall {
+ public:
+  OpCall(Stream& stream, const Contract& contract);
+  void end();  // not reached after an error
+
+ private:
+  Stream& stream_;
+  const Contract& contract_;
+  double begin_ = 0;  // of a profile, s
+};
 
 template <class Signature>
 class Op;
@@ -32,7 +43,7 @@ class Op<void(Stream&, Args...)> {
   using Function = void(Stream&, Args...);
   static constexpr int kOperands = (int(Operand<Args>) + ... + 0);
 
-  consteval Op(const char* contract, Function* cpu, Function* cuda)
+  consteval Op(const char* contract, CpuVariants<Function> cpu, Function* cuda)
       : contract_(contract), cpu_(cpu), cuda_(cuda) {
     if (contract_.count != kOperands) throw "the contract and the signature disagree";
     if (!roles_agree(contract_)) throw "an operand stands on the wrong side of <-";
@@ -49,23 +60,10 @@ class Op<void(Stream&, Args...)> {
         ...);
     contract_.check(operands, stream.device());
     if (stream.dry_run) return;
-    Function* function = stream.device() == Device::cpu ? cpu_ : cuda_;
-    stream.begin_op(contract_.text.data());
-    if (!stream.profile) {
-      function(stream, args...);
-      if (stream.synchronizes_each_op) synchronize(stream);
-      return;
-    }
-    stream.synchronize();
-    const Timer timer;
+    Function* function = stream.device() == Device::cpu ? cpu_.get() : cuda_;
+    OpCall call(stream, contract_);
     function(stream, args...);
-    stream.synchronize();
-    auto& ops = stream.profile->ops;
-    auto entry = ops.find(contract_.op);
-    if (entry == ops.end())
-      entry = ops.emplace(std::string(contract_.op), OpProfile::Entry{}).first;
-    entry->second.calls += 1;
-    entry->second.seconds += timer.seconds();
+    call.end();
   }
 
   const Contract& contract() const { return contract_; }
@@ -91,17 +89,9 @@ class Op<void(Stream&, Args...)> {
       return Arg::role == Role::in ? Side::read : Side::written;
   }
 
-  void synchronize(Stream& stream) const {
-    try {
-      stream.synchronize();
-    } catch (const std::exception& error) {
-      if (std::string_view(error.what()).starts_with(contract_.op)) throw;
-      fail("{}: {}", contract_.op, error.what());
-    }
-  }
-
   Contract contract_;
-  Function *cpu_, *cuda_;
+  CpuVariants<Function> cpu_;
+  Function* cuda_;
 };
 
 }  // namespace laclip

@@ -5,10 +5,15 @@
 #include <cstring>
 
 #include "kernels/core/cuda_runtime.h"
+#include "kernels/core/packed_weights.h"
 
 namespace laclip {
 
-Stream::Stream(Device device) : device_(device), scratch_(device), workspace_(device) {
+Stream::Stream(Device device)
+    : device_(device),
+      scratch_(device),
+      workspace_(device),
+      packed_weights_(std::make_unique<PackedWeights>()) {
   if (device_ == Device::cpu) return;
   const char* each = std::getenv("LACLIP_SYNC");
   synchronizes_each_op = each && std::string_view(each) == "1";

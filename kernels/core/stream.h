@@ -5,9 +5,7 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
-#include <string>
-#include <string_view>
+#include <memory>
 
 #include "kernels/core/device.h"
 #include "kernels/core/memory.h"
@@ -15,14 +13,7 @@
 
 namespace laclip {
 
-// Time spent in each op, by name; filled while a Stream points to it.
-struct OpProfile {
-  struct Entry {
-    int64_t calls = 0;
-    double seconds = 0;
-  };
-  std::map<std::string, Entry, std::less<>> ops;
-};
+struct OpProfile;  // profile.h
 
 // What a kernel can only find out while it runs ("embedding_forward: row 3: id 49409 …"). The first
 // fault of a stream stays there until the host looks.
@@ -38,6 +29,8 @@ struct FaultSink {
   const char* contract;
 };
 
+struct PackedWeights;  // packed_weights.h
+
 class Stream {
  public:
   explicit Stream(Device device = Device::cpu);
@@ -51,6 +44,9 @@ class Stream {
   OpProfile* profile = nullptr;
   // A row's result has the same bits whatever rows stand beside it (decoding).
   bool batch_invariant = false;
+  // The caller promises that what linear ops are given as weights stays as it is while the stream lives (decoding):
+  // the CPU's GEMM packs each of them once and keeps the copy, which takes their memory a second time.
+  bool constant_weights = false;
   // LACLIP_SYNC=1: the host waits after each op, so that an error names the op that made it.
   bool synchronizes_each_op = false;
 
@@ -61,6 +57,7 @@ class Stream {
   Scratch& scratch() { return scratch_; }
   // The same of a matrix product, which may be a part of an op that has its own in use.
   Scratch& workspace() { return workspace_; }
+  PackedWeights& packed_weights() { return *packed_weights_; }
 
   // ---- for CUDA implementations
   void* handle() const { return handle_; }  // cudaStream_t
@@ -71,6 +68,7 @@ class Stream {
  private:
   Device device_;
   Scratch scratch_, workspace_;
+  std::unique_ptr<PackedWeights> packed_weights_;
   Staging staging_;
   Buffer fault_;
   void* handle_ = nullptr;

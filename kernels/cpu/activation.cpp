@@ -1,44 +1,16 @@
 #include "kernels/ops/activation.h"
 
-#include "kernels/cpu/vector_math.h"
+#include "base/parallel.h"
+#include "kernels/cpu/activation_math.h"
 
-namespace laclip::cpu {
-namespace {
-
-struct Gelu {
-  static float value(float x) { return x * normal_cumulative(x, gaussian(x)); }
-  static float slope(float x) {
-    const float e = gaussian(x);
-    return normal_cumulative(x, e) + x * normal_density(e);
-  }
-};
-struct QuickGelu {
-  static constexpr float kSteepness = 1.702f;
-  static float value(float x) { return x * sigmoid(kSteepness * x); }
-  static float slope(float x) {
-    const float s = sigmoid(kSteepness * x);
-    return s * (1.0f + kSteepness * x * (1.0f - s));
-  }
-};
-
-template <class Body>
-void with_kind(Activation kind, Body&& body) {
-  if (kind == Activation::gelu)
-    body(Gelu{});
-  else
-    body(QuickGelu{});
-}
-
-}  // namespace
-
+namespace laclip::cpu::LACLIP_CPU_LEVEL {
 void activation_forward(Stream&, Out y, In x, Activation kind) {
   const int64_t count = x.elements();
   dispatch_float(x.dtype, [&]<class T>(TypeTag<T>) {
-    with_kind(kind, [&]<class F>(F) {
+    with_activation(kind, [&]<class F>(F) {
       const T* in = x.as<T>();
       T* out = y.as<T>();
-#pragma omp parallel for simd schedule(static)
-      for (int64_t i = 0; i < count; ++i) store(out[i], F::value(float(in[i])));
+      parallel_elements(count, [=](int64_t i) { store(out[i], F::value(float(in[i]))); });
     });
   });
 }
@@ -46,11 +18,11 @@ void activation_forward(Stream&, Out y, In x, Activation kind) {
 void activation_backward(Stream&, Out dx, In dy, In x, Activation kind) {
   const int64_t count = x.elements();
   dispatch_float(x.dtype, [&]<class T>(TypeTag<T>) {
-    with_kind(kind, [&]<class F>(F) {
+    with_activation(kind, [&]<class F>(F) {
       const T *in = x.as<T>(), *grad = dy.as<T>();
       T* out = dx.as<T>();
-#pragma omp parallel for simd schedule(static)
-      for (int64_t i = 0; i < count; ++i) store(out[i], float(grad[i]) * F::slope(float(in[i])));
+      parallel_elements(count,
+                        [=](int64_t i) { store(out[i], float(grad[i]) * F::slope(float(in[i]))); });
     });
   });
 }
@@ -58,22 +30,20 @@ void activation_backward(Stream&, Out dx, In dy, In x, Activation kind) {
 void swiglu_forward(Stream&, Out y, In x) {
   const int64_t N = y[0], F = y[1];
   dispatch_float(x.dtype, [&]<class T>(TypeTag<T>) {
-#pragma omp parallel for schedule(static) if (N * F > 16384)
-    for (int64_t n = 0; n < N; ++n) {
+    parallel_rows(N, F, [&](int64_t n) {
       const T *gate = x.as<T>() + n * 2 * F, *up = gate + F;
       T* out = y.as<T>() + n * F;
 #pragma omp simd
       for (int64_t f = 0; f < F; ++f)
         store(out[f], float(gate[f]) * sigmoid(float(gate[f])) * float(up[f]));
-    }
+    });
   });
 }
 
 void swiglu_backward(Stream&, Out dx, In dy, In x) {
   const int64_t N = dy[0], F = dy[1];
   dispatch_float(x.dtype, [&]<class T>(TypeTag<T>) {
-#pragma omp parallel for schedule(static) if (N * F > 16384)
-    for (int64_t n = 0; n < N; ++n) {
+    parallel_rows(N, F, [&](int64_t n) {
       const T *gate = x.as<T>() + n * 2 * F, *up = gate + F, *grad = dy.as<T>() + n * F;
       T *dgate = dx.as<T>() + n * 2 * F, *dup = dgate + F;
 #pragma omp simd
@@ -82,8 +52,8 @@ void swiglu_backward(Stream&, Out dx, In dy, In x) {
         store(dgate[f], d * float(up[f]) * s * (1.0f + g * (1.0f - s)));
         store(dup[f], d * g * s);
       }
-    }
+    });
   });
 }
 
-}  // namespace laclip::cpu
+}  // namespace laclip::cpu::LACLIP_CPU_LEVEL

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <cmath>
 
-namespace laclip::cpu {
+#include "base/parallel.h"
+
+namespace laclip::cpu::LACLIP_CPU_LEVEL {
 
 void adamw(Stream&, InOut w, InOut m, InOut v, Out value, In gradient, In square_norm,
            AdamwOptions o) {
@@ -20,21 +22,21 @@ void adamw(Stream&, InOut w, InOut m, InOut v, Out value, In gradient, In square
   const float* grad = gradient.as<float>();
 
   auto update = [&](int64_t begin, int64_t end, float decay) {
-#pragma omp parallel for simd schedule(static)
-    for (int64_t i = begin; i < end; ++i) {
+    parallel_elements(end - begin, [=](int64_t at) {
+      const int64_t i = begin + at;
       const float g = grad[i] * clip;
       first[i] = o.beta1 * first[i] + (1 - o.beta1) * g;
       second[i] = o.beta2 * second[i] + (1 - o.beta2) * g * g;
       const float step = first[i] * correct_m / (std::sqrt(second[i] * correct_v) + o.eps);
       weight[i] -= o.lr * (decay * weight[i] + step);
-    }
+    });
     if (!rounded) return;
-#pragma omp parallel for simd schedule(static)
-    for (int64_t i = begin; i < end; ++i) store(rounded[i], weight[i]);
+    parallel_elements(end - begin,
+                      [=](int64_t at) { store(rounded[begin + at], weight[begin + at]); });
   };
   const int64_t decayed = std::clamp<int64_t>(o.decayed, 0, count);
   update(0, decayed, o.decay);
   update(decayed, count, 0);
 }
 
-}  // namespace laclip::cpu
+}  // namespace laclip::cpu::LACLIP_CPU_LEVEL

@@ -1,17 +1,16 @@
 #include "kernels/ops/attention.h"
 
-#include <omp.h>
-
 #include <algorithm>
 #include <cmath>
 
+#include "base/parallel.h"
 #include "kernels/cpu/tile.h"
 #include "kernels/cpu/vector_math.h"
 
 // One task is a (sequence, key head): its keys and values are copied once to fp32 tiles and serve
 // all its query heads. Queries go by blocks of kQueries rows, so that scores never take more than
 // kQueries × T; backward adds to dk and dv tiles of the task in a fixed order.
-namespace laclip::cpu {
+namespace laclip::cpu::LACLIP_CPU_LEVEL {
 namespace {
 
 constexpr int64_t kQueries = 32;
@@ -58,9 +57,7 @@ struct Tiles {
   }
 };
 
-Tiles tiles_of_thread(float* memory, int64_t each) {
-  return {memory + omp_get_thread_num() * each};
-}
+Tiles tiles_of_thread(float* memory, int64_t each) { return {memory + thread_index() * each}; }
 
 // The rows begin..end-1 of one query head, scaled by 1/√D: q[rows D].
 template <class T>
@@ -72,9 +69,8 @@ void load_queries(float* q, const T* in, const Geometry& g, int64_t begin, int64
 
 template <class Body>
 void for_each_task(const Geometry& g, Body&& body) {
-#pragma omp parallel for schedule(dynamic) collapse(2)
-  for (int64_t s = 0; s < g.sequences; ++s)
-    for (int64_t k = 0; k < g.key_heads; ++k) body(s, k);
+  parallel_for(g.sequences * g.key_heads,
+               [&](int64_t task) { body(task / g.key_heads, task % g.key_heads); });
 }
 
 }  // namespace
@@ -83,7 +79,7 @@ void attention_forward(Stream& stream, Out y, Out lse, In qkv, In offsets, Atten
   const Geometry g = geometry_of("attention_forward", qkv, offsets, lse[1], y[1], o);
   const int64_t wide = padded(g.longest), D = g.D, Dp = padded(D);
   const int64_t each = D * wide + g.longest * Dp + kQueries * (D + wide + Dp);
-  float* memory = stream.scratch().reserve<float>(each * omp_get_max_threads());
+  float* memory = stream.scratch().reserve<float>(each * thread_count());
   dispatch_float(qkv.dtype, [&]<class X>(TypeTag<X>) {
     for_each_task(g, [&](int64_t s, int64_t key_head) {
       const int64_t first = g.offsets[s], T = g.offsets[s + 1] - first, Tp = padded(T);
@@ -129,7 +125,7 @@ void attention_backward(Stream& stream, Out dqkv, In dy, In qkv, In y, In lse, I
   const Geometry g = geometry_of("attention_backward", qkv, offsets, lse[1], y[1], o);
   const int64_t wide = padded(g.longest), D = g.D, Dp = padded(D);
   const int64_t each = 2 * D * wide + 3 * g.longest * Dp + kQueries * (4 * Dp + 2 * wide);
-  float* memory = stream.scratch().reserve<float>(each * omp_get_max_threads());
+  float* memory = stream.scratch().reserve<float>(each * thread_count());
   dispatch_float(qkv.dtype, [&]<class X>(TypeTag<X>) {
     for_each_task(g, [&](int64_t s, int64_t key_head) {
       const int64_t first = g.offsets[s], T = g.offsets[s + 1] - first, Tp = padded(T);
@@ -191,4 +187,4 @@ void attention_backward(Stream& stream, Out dqkv, In dy, In qkv, In y, In lse, I
   });
 }
 
-}  // namespace laclip::cpu
+}  // namespace laclip::cpu::LACLIP_CPU_LEVEL

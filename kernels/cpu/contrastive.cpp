@@ -3,11 +3,12 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/parallel.h"
 #include "kernels/cpu/gemm.h"
 #include "kernels/cpu/log_sum.h"
 #include "kernels/cpu/vector_math.h"
 
-namespace laclip::cpu {
+namespace laclip::cpu::LACLIP_CPU_LEVEL {
 namespace {
 
 constexpr int64_t kRows = 256, kColumns = 512;  // a tile of s: 512 KiB, half of an L2 cache
@@ -22,8 +23,7 @@ const float* in_f32(In features, float* memory) {
   if (features.dtype == DType::f32) return features.as<float>();
   const bf16* from = features.as<bf16>();
   const int64_t count = features.elements();
-#pragma omp parallel for simd schedule(static)
-  for (int64_t i = 0; i < count; ++i) memory[i] = float(from[i]);
+  parallel_elements(count, [=](int64_t i) { memory[i] = float(from[i]); });
   return memory;
 }
 int64_t copied(In features) { return features.dtype == DType::f32 ? 0 : features.elements(); }
@@ -36,11 +36,10 @@ void for_each_tile(Stream& stream, float* tile_memory, const float* image, const
     for (int64_t column = 0; column < B; column += kColumns) {
       const Tile tile{row, std::min(kRows, B - row), column, std::min(kColumns, B - column),
                       tile_memory};
-      gemm(stream, {tile.rows, tile.columns, E, Layout::plain, Layout::transposed}, tile.s,
-           image + row * E, text + column * E);
+      gemm(stream, {.m = tile.rows, .n = tile.columns, .k = E, .b = Layout::transposed},
+           {.c = tile.s, .a = image + row * E, .b = text + column * E});
       const int64_t count = tile.rows * tile.columns;
-#pragma omp parallel for simd schedule(static)
-      for (int64_t i = 0; i < count; ++i) tile.s[i] *= scale;
+      parallel_elements(count, [=](int64_t i) { tile.s[i] *= scale; });
       body(tile);
     }
   }
@@ -61,15 +60,10 @@ void contrastive_forward(Stream& stream, Out loss, Out lse_image, Out lse_text, 
   auto* copies = reinterpret_cast<float*>(column_sums + B);
   const float *images = in_f32(image, copies), *texts = in_f32(text, copies + copy);
   for_each_tile(stream, memory, images, texts, B, E, scale, [&](const Tile& t) {
-#pragma omp parallel
-    {
-#pragma omp for schedule(static) nowait
-      for (int64_t a = 0; a < t.rows; ++a)
-        row_sums[t.row + a].add(t.s + a * t.columns, t.columns, 1);
-#pragma omp for schedule(static)
-      for (int64_t b = 0; b < t.columns; ++b)
-        column_sums[t.column + b].add(t.s + b, t.rows, t.columns);
-    }
+    parallel_rows(t.rows, t.columns,
+                  [&](int64_t a) { row_sums[t.row + a].add(t.s + a * t.columns, t.columns, 1); });
+    parallel_rows(t.columns, t.rows,
+                  [&](int64_t b) { column_sums[t.column + b].add(t.s + b, t.rows, t.columns); });
     for (int64_t a = 0; a < t.rows; ++a) {
       const int64_t b = t.row + a - t.column;
       if (b >= 0 && b < t.columns) diagonal[t.row + a] = t.s[a * t.columns + b];
@@ -101,8 +95,7 @@ void contrastive_backward(Stream& stream, Out dimage, Out dtext, Acc dlogit_scal
   double dscale = 0;
 
   for_each_tile(stream, memory, images, texts, B, E, scale, [&](const Tile& t) {
-#pragma omp parallel for schedule(static)
-    for (int64_t a = 0; a < t.rows; ++a) {
+    parallel_rows(t.rows, t.columns, [&](int64_t a) {
       float* s = t.s + a * t.columns;
       const float own = by_image[t.row + a];
       const int64_t match = t.row + a - t.column;
@@ -115,14 +108,16 @@ void contrastive_backward(Stream& stream, Out dimage, Out dtext, Acc dlogit_scal
         s[b] = ds * scale;  // of the cosine, from here on
       }
       row_totals[a] = total;
-    }
+    });
     for (int64_t a = 0; a < t.rows; ++a) dscale += double(row_totals[a]);
-    gemm(stream, {.m = t.rows, .n = E, .k = t.columns, .accumulate = true},
-         dimage.as<float>() + t.row * E, t.s, texts + t.column * E);
-    gemm(stream, {.m = t.columns, .n = E, .k = t.rows, .a = Layout::transposed, .accumulate = true},
-         dtext.as<float>() + t.column * E, t.s, images + t.row * E);
+    float* dimages = dimage.as<float>() + t.row * E;
+    gemm(stream, {.m = t.rows, .n = E, .k = t.columns},
+         {.c = dimages, .a = t.s, .b = texts + t.column * E, .residual = dimages});
+    float* dtexts = dtext.as<float>() + t.column * E;
+    gemm(stream, {.m = t.columns, .n = E, .k = t.rows, .a = Layout::transposed},
+         {.c = dtexts, .a = t.s, .b = images + t.row * E, .residual = dtexts});
   });
   *dlogit_scale.as<float>() += float(dscale);
 }
 
-}  // namespace laclip::cpu
+}  // namespace laclip::cpu::LACLIP_CPU_LEVEL

@@ -3,10 +3,11 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/parallel.h"
 #include "kernels/cpu/gemm.h"
 #include "kernels/cpu/log_sum.h"
 
-namespace laclip::cpu {
+namespace laclip::cpu::LACLIP_CPU_LEVEL {
 namespace {
 
 constexpr int64_t kRows = 256, kColumns = 1024;  // a tile of s: 1 MiB, the size of an L2 cache
@@ -28,7 +29,7 @@ void for_each_tile(Stream& stream, float* memory, In x, In w, int64_t row, Body&
   for (int64_t column = 0; column < V; column += kColumns) {
     const Tile tile{rows, column, std::min(kColumns, V - column), memory};
     gemm(stream, {.m = rows, .n = tile.columns, .k = C, .b = Layout::transposed, .type = x.dtype},
-         tile.s, row_of<T>(x, row), row_of<T>(w, column));
+         {.c = tile.s, .a = row_of<T>(x, row), .b = row_of<T>(w, column)});
     body(tile);
   }
 }
@@ -54,13 +55,12 @@ void cross_entropy_forward(Stream& stream, Out loss, Out lse, In x, In w, In tar
       const int64_t rows = std::min(kRows, x[0] - row);
       std::fill(sums, sums + rows, LogSum{});
       for_each_tile<T>(stream, memory, x, w, row, [&](const Tile& t) {
-#pragma omp parallel for schedule(static)
-        for (int64_t a = 0; a < rows; ++a) {
+        parallel_rows(rows, t.columns, [&](int64_t a) {
           const float* s = t.s + a * t.columns;
           sums[a].add(s, t.columns, 1);
           const int64_t hit = wanted[row + a] - t.column;
           if (hit >= 0 && hit < t.columns) hits[a] = s[hit];
-        }
+        });
       });
       for (int64_t a = 0; a < rows; ++a) {
         const float all = sums[a].value();
@@ -85,8 +85,7 @@ void cross_entropy_backward(Stream& stream, Out dx, Acc dw, In x, In w, In targe
       const int64_t rows = std::min(kRows, x[0] - row);
       std::fill(dx_rows, dx_rows + rows * C, 0.0f);
       for_each_tile<T>(stream, memory, x, w, row, [&](const Tile& t) {
-#pragma omp parallel for schedule(static)
-        for (int64_t a = 0; a < rows; ++a) {
+        parallel_rows(rows, t.columns, [&](int64_t a) {
           const float* s = t.s + a * t.columns;
           T* out = ds + a * t.columns;
           const float all = lse.as<float>()[row + a];
@@ -96,23 +95,17 @@ void cross_entropy_backward(Stream& stream, Out dx, Acc dw, In x, In w, In targe
           const int64_t hit = wanted[row + a] - t.column;
           if (wanted[row + a] >= 0 && hit >= 0 && hit < t.columns)
             store(out[hit], share * (fast_exp(s[hit] - all) - 1.0f));
-        }
-        gemm(stream, {.m = rows, .n = C, .k = t.columns, .type = x.dtype, .accumulate = true},
-             dx_rows, ds, row_of<T>(w, t.column));
-        gemm(stream,
-             {.m = t.columns,
-              .n = C,
-              .k = rows,
-              .a = Layout::transposed,
-              .type = x.dtype,
-              .accumulate = true},
-             dw.as<float>() + t.column * C, ds, row_of<T>(x, row));
+        });
+        gemm(stream, {.m = rows, .n = C, .k = t.columns, .type = x.dtype},
+             {.c = dx_rows, .a = ds, .b = row_of<T>(w, t.column), .residual = dx_rows});
+        float* dw_rows = dw.as<float>() + t.column * C;
+        gemm(stream, {.m = t.columns, .n = C, .k = rows, .a = Layout::transposed, .type = x.dtype},
+             {.c = dw_rows, .a = ds, .b = row_of<T>(x, row), .residual = dw_rows});
       });
       T* out = dx.as<T>() + row * C;
-#pragma omp parallel for simd schedule(static)
-      for (int64_t i = 0; i < rows * C; ++i) store(out[i], dx_rows[i]);
+      parallel_elements(rows * C, [=](int64_t i) { store(out[i], dx_rows[i]); });
     }
   });
 }
 
-}  // namespace laclip::cpu
+}  // namespace laclip::cpu::LACLIP_CPU_LEVEL

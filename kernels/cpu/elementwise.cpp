@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <span>
 
-namespace laclip::cpu {
+#include "base/parallel.h"
+
+namespace laclip::cpu::LACLIP_CPU_LEVEL {
 
 void convert(Stream&, Out y, In x) {
   const int64_t count = y.elements();
@@ -11,8 +13,7 @@ void convert(Stream&, Out y, In x) {
     dispatch_float(x.dtype, [&]<class From>(TypeTag<From>) {
       To* out = y.as<To>();
       const From* in = x.as<From>();
-#pragma omp parallel for simd schedule(static)
-      for (int64_t i = 0; i < count; ++i) out[i] = To(float(in[i]));
+      parallel_elements(count, [=](int64_t i) { out[i] = To(float(in[i])); });
     });
   });
 }
@@ -21,8 +22,7 @@ void fill(Stream&, Out y, float value) {
   const int64_t count = y.elements();
   dispatch_float(y.dtype, [&]<class T>(TypeTag<T>) {
     T* out = y.as<T>();
-#pragma omp parallel for simd schedule(static)
-    for (int64_t i = 0; i < count; ++i) store(out[i], value);
+    parallel_elements(count, [=](int64_t i) { store(out[i], value); });
   });
 }
 
@@ -35,4 +35,4 @@ void clamp(Stream&, InOut y, Bounds bounds) {
     v = std::clamp(v, bounds.low, bounds.high);
 }
 
-}  // namespace laclip::cpu
+}  // namespace laclip::cpu::LACLIP_CPU_LEVEL

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 
-namespace laclip::cpu {
+#include "base/parallel.h"
+
+namespace laclip::cpu::LACLIP_CPU_LEVEL {
 namespace {
 
 void check_ids(const char* op, const char* what, In ids, int64_t rows) {
@@ -24,14 +26,13 @@ void embedding_forward(Stream&, Out y, In tokens, In places, In ids, In position
   check_all("embedding_forward", tokens.tensor(), places.tensor(), ids, positions);
   const int64_t N = y[0], C = y[1];
   dispatch_float(y.dtype, [&]<class T>(TypeTag<T>) {
-#pragma omp parallel for schedule(static) if (N * C > 16384)
-    for (int64_t n = 0; n < N; ++n) {
+    parallel_rows(N, C, [&](int64_t n) {
       const T* token = tokens.as<T>() + ids.as<int32_t>()[n] * C;
       const T* place = positions ? places.as<T>() + positions.as<int32_t>()[n] * C : nullptr;
       T* out = y.as<T>() + n * C;
       for (int64_t c = 0; c < C; ++c)
         out[c] = place ? T(float(token[c]) + float(place[c])) : token[c];
-    }
+    });
   });
 }
 
@@ -41,9 +42,8 @@ void embedding_backward(Stream&, Acc dtokens, Acc dplaces, In dy, In ids, In pos
   constexpr int64_t kBlock =
       64;  // columns of one thread: rows in order, no two threads in one place
   dispatch_float(dy.dtype, [&]<class T>(TypeTag<T>) {
-#pragma omp parallel for schedule(static)
-    for (int64_t begin = 0; begin < C; begin += kBlock) {
-      const int64_t width = std::min(kBlock, C - begin);
+    parallel_ranges(C, kBlock, [&](int64_t begin, int64_t end) {
+      const int64_t width = end - begin;
       for (int64_t n = 0; n < N; ++n) {
         const T* grad = dy.as<T>() + n * C + begin;
         float* token = dtokens.as<float>() + ids.as<int32_t>()[n] * C + begin;
@@ -52,8 +52,8 @@ void embedding_backward(Stream&, Acc dtokens, Acc dplaces, In dy, In ids, In pos
         float* place = dplaces.as<float>() + positions.as<int32_t>()[n] * C + begin;
         for (int64_t c = 0; c < width; ++c) place[c] += float(grad[c]);
       }
-    }
+    });
   });
 }
 
-}  // namespace laclip::cpu
+}  // namespace laclip::cpu::LACLIP_CPU_LEVEL

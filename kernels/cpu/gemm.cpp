@@ -1,101 +1,314 @@
 #include "kernels/cpu/gemm.h"
 
-#include <dnnl.hpp>
-#include <map>
-#include <unordered_map>
+#include <algorithm>
 
-#include "kernels/cpu/gemm_own.h"
+#include "base/parallel.h"
+#include "kernels/core/packed_weights.h"
+#include "kernels/cpu/gemm_bf16.h"
+#include "kernels/cpu/gemm_epilogue.h"
+#include "kernels/cpu/gemm_pack.h"
+#include "kernels/cpu/gemm_tile.h"
 
-namespace laclip::cpu {
+// c is cut into chunks of columns, for which b is packed as a whole (it stays in the L3 cache), and a chunk into tasks
+// of rows and columns. A task goes through k by blocks: it packs its rows of a (which stay in L2), takes the panels of
+// b one by one (which stay in L1) and multiplies tile by tile.
+namespace laclip::cpu::LACLIP_CPU_LEVEL {
 namespace {
 
-dnnl::engine& engine() {
-  static dnnl::engine engine(dnnl::engine::kind::cpu, 0);
-  return engine;
-}
+using Pack = void(uint32_t* to, const Lines& from, int64_t first, int64_t begin, int64_t end,
+                  int64_t words);
 
-dnnl::stream& dnnl_stream() {
-  thread_local dnnl::stream stream(engine());
-  return stream;
-}
-
-dnnl::memory::data_type type_of(DType type) {
-  return type == DType::bf16 ? dnnl::memory::data_type::bf16 : dnnl::memory::data_type::f32;
-}
-
-dnnl::memory::desc matrix(int64_t rows, int64_t columns, Layout layout, DType type) {
-  const dnnl::memory::dims strides =
-      layout == Layout::plain ? dnnl::memory::dims{columns, 1} : dnnl::memory::dims{1, rows};
-  return {{rows, columns}, type_of(type), strides};
-}
-
-struct Plan {
-  dnnl::matmul primitive;
-  dnnl::memory a, b, bias, c, scratch;
-  int64_t scratch_bytes;
+// How operands of a type are multiplied at this level.
+struct Method {
+  int64_t rows, columns;  // of a tile
+  int64_t depth;          // k's in a word of a
+  int64_t b_depth;        // k's in a word of b
+  int64_t unit;           // words of b are filled up to a multiple of it
+  int64_t block;          // words of b that a task goes through at once
+  Pack *pack_a, *pack_b;
+  Multiply* (*tile)(int64_t rows, int panels);
+  int most_panels;
+  bool tiles_of_amx, widens;
 };
 
-Plan make_plan(const Gemm& g) {
-  const auto a = matrix(g.m, g.k, g.a, g.type), b = matrix(g.k, g.n, g.b, g.type);
-  const auto c = matrix(g.m, g.n, Layout::plain, g.c_type);
-  const dnnl::memory::desc bias({1, g.n}, type_of(g.type), dnnl::memory::dims{g.n, 1});
-  dnnl::primitive_attr attributes;
-  attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
-  if (g.accumulate) {
-    dnnl::post_ops post;
-    post.append_sum(1.0f);
-    attributes.set_post_ops(post);
-  }
-#if DNNL_VERSION_MAJOR >= 3
-  const auto chosen = g.bias ? dnnl::matmul::primitive_desc(engine(), a, b, bias, c, attributes)
-                             : dnnl::matmul::primitive_desc(engine(), a, b, c, attributes);
-#else
-  const auto description = g.bias ? dnnl::matmul::desc(a, b, bias, c) : dnnl::matmul::desc(a, b, c);
-  const dnnl::matmul::primitive_desc chosen(description, attributes, engine());
+constexpr auto fp32 = Words::fp32, pairs = Words::pairs;
+
+// Words along k for which a panel of a and one of b fit into an L1 cache of 32 KiB.
+constexpr int64_t kBlock = kVectorBytes == 64 ? 192 : 384;
+
+constexpr Method kFp32{kRows,
+                       kColumns,
+                       1,
+                       1,
+                       1,
+                       kBlock,
+                       pack_panel<float, fp32, kRows>,
+                       pack_panel<float, fp32, kColumns>,
+                       tile_function<fp32>,
+                       4,
+                       false,
+                       false};
+// Sums of bf16 in instructions of fp32: b is widened when it is packed, or, where its packed form is kept, when it
+// is used.
+constexpr Method kWidened{kRows,
+                          kColumns,
+                          1,
+                          1,
+                          1,
+                          kBlock,
+                          pack_panel<bf16, fp32, kRows>,
+                          pack_panel<bf16, fp32, kColumns>,
+                          tile_function<fp32>,
+                          4,
+                          false,
+                          false};
+constexpr Method kWidenedLate{kRows,
+                              kColumns,
+                              1,
+                              2,
+                              1,
+                              kBlock / 2,
+                              pack_panel<bf16, fp32, kRows>,
+                              pack_panel<bf16, pairs, kColumns>,
+                              tile_function<pairs>,
+                              4,
+                              false,
+                              true};
+#if defined(__AVX512F__)
+constexpr Method kDot{kRows,
+                      kColumns,
+                      2,
+                      2,
+                      1,
+                      kBlock,
+                      pack_panel<bf16, pairs, kRows>,
+                      pack_panel<bf16, pairs, kColumns>,
+                      dot_function,
+                      4,
+                      false,
+                      false};
+constexpr Method kAmx{kTileRows,
+                      kTileColumns,
+                      2,
+                      2,
+                      kTileWords,
+                      512,
+                      pack_tile_rows,
+                      pack_panel<bf16, pairs, kTileColumns>,
+                      amx_function,
+                      1,
+                      true,
+                      false};
 #endif
-  auto unbound = [](const dnnl::memory::desc& desc) {
-    return dnnl::memory(desc, engine(), DNNL_MEMORY_NONE);
-  };
-  return {dnnl::matmul(chosen),
-          unbound(a),
-          unbound(b),
-          unbound(bias),
-          unbound(c),
-          unbound(chosen.scratchpad_desc()),
-          int64_t(chosen.scratchpad_desc().get_size())};
+
+const Method& method_of(DType type, bool constant_b) {
+  if (type == DType::f32) return kFp32;
+#if defined(__AVX512F__)
+  if (cpu_level() == CpuLevel::amx) return kAmx;
+  if (cpu_level() == CpuLevel::avx512_bf16) return kDot;
+#endif
+  return constant_b ? kWidenedLate : kWidened;
 }
 
-// Making a primitive costs about a millisecond, so each shape is made once. The handles of a plan
-// are set for each call, hence one cache a thread.
-Plan& plan_of(const Gemm& g) {
-  thread_local std::map<Gemm, Plan> plans;
-  constexpr size_t kMost = 512;  // text batches bring ever new row counts
-  auto found = plans.find(g);
-  if (found == plans.end()) {
-    if (plans.size() >= kMost) plans.clear();
-    found = plans.emplace(g, make_plan(g)).first;
+int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+int64_t round_up(int64_t a, int64_t b) { return ceil_div(a, b) * b; }
+
+class Product {
+ public:
+  Product(Stream& stream, const Gemm& g, const GemmOperands& o)
+      : stream_(stream),
+        g_(g),
+        o_(o),
+        method_(method_of(g.type, stream.constant_weights)),
+        a_{o.a, g.m, g.k, g.a == Layout::plain ? g.k : 1, g.a == Layout::plain ? 1 : g.m},
+        b_{o.b, g.n, g.k, g.b == Layout::plain ? 1 : g.k, g.b == Layout::plain ? g.n : 1},
+        words_(round_up(ceil_div(g.k, method_.b_depth), method_.unit)),
+        panel_(words_ * method_.columns) {}
+
+  void run() {
+    choose_blocks();
+    const int64_t chunk = stream_.constant_weights ? g_.n : chunk_columns();
+    const int64_t threads = thread_count();
+    const int64_t b_words = stream_.constant_weights ? 0 : panels(chunk) * panel_;
+    auto* memory = reinterpret_cast<uint32_t*>(stream_.workspace().reserve_bytes(
+        4 * (b_words + a_shared_words() + threads * thread_words())));
+    packed_a_ = memory + b_words;
+    of_threads_ = packed_a_ + a_shared_words();
+    for (int64_t column = 0; column < g_.n; column += chunk) {
+      const int64_t columns = std::min(chunk, g_.n - column);
+      const uint32_t* packed_b = stream_.constant_weights ? kept_b() : memory;
+      pack(stream_.constant_weights ? nullptr : memory, column, columns, column == 0);
+      multiply(packed_b, column, columns);
+    }
   }
-  return found->second;
-}
+
+ private:
+  // ---- sizes
+  int64_t panels(int64_t columns) const { return ceil_div(columns, method_.columns); }
+  int64_t k_of(int64_t word) const { return std::min(g_.k, word * method_.b_depth); }
+  int64_t a_words(int64_t b_words) const { return b_words * method_.b_depth / method_.depth; }
+  bool shares_a() const { return g_.m <= block_rows_; }
+  int64_t a_shared_words() const {
+    return shares_a() ? round_up(g_.m, method_.rows) * a_words(words_) : 0;
+  }
+  int64_t a_task_words() const {
+    return shares_a() ? 0 : block_rows_ * a_words(std::min(words_, block_words_));
+  }
+  bool in_blocks() const { return words_ > block_words_; }
+  // Sums of a task between two blocks of k, or of the tiles at hand.
+  int64_t sums_words() const {
+    return in_blocks() ? block_rows_ * round_up(task_columns_, method_.columns)
+                       : method_.most_panels * method_.rows * method_.columns;
+  }
+  bool widens() const { return method_.widens && g_.m > kFewRows; }
+  int64_t widened_words() const {
+    return widens() ? 2 * std::min(words_, block_words_) * method_.columns : 0;
+  }
+  int64_t thread_words() const { return a_task_words() + sums_words() + widened_words(); }
+
+  void choose_blocks() {
+    constexpr int64_t kMostRows = 96, kMostColumns = 1024;
+    const int64_t row_blocks = ceil_div(g_.m, kMostRows);
+    block_rows_ = round_up(ceil_div(g_.m, row_blocks), method_.rows);
+    row_blocks_ = ceil_div(g_.m, block_rows_);
+    const int64_t blocks = ceil_div(words_, method_.block);
+    block_words_ = blocks ? round_up(ceil_div(words_, blocks), method_.unit) : 1;
+    // At least four tasks a thread, if they do not become too narrow to pay for the packing of a.
+    const int64_t least = (shares_a() ? 4 : 8) * method_.columns;
+    const int64_t wanted = ceil_div(g_.n * row_blocks_, 4 * int64_t(thread_count()));
+    task_columns_ = std::clamp(round_up(wanted, method_.columns), least, kMostColumns);
+  }
+  int64_t chunk_columns() const {
+    constexpr int64_t kBytes = 8 << 20;
+    const int64_t fit = kBytes / 4 / std::max<int64_t>(words_, 1) / task_columns_ * task_columns_;
+    return std::max(fit, task_columns_);
+  }
+
+  // ---- packing
+  void pack(uint32_t* to_b, int64_t column, int64_t columns, bool with_a) {
+    const int64_t b_panels = to_b ? panels(columns) : 0;
+    const int64_t a_panels = with_a && shares_a() ? ceil_div(g_.m, method_.rows) : 0;
+    if (a_panels + b_panels == 0) return;
+    parallel_rows(a_panels + b_panels, 4 * panel_, [&](int64_t i) {
+      if (i < a_panels)
+        method_.pack_a(packed_a_ + i * method_.rows * a_words(words_), a_, i * method_.rows, 0,
+                       g_.k, a_words(words_));
+      else
+        method_.pack_b(to_b + (i - a_panels) * panel_, b_,
+                       column + (i - a_panels) * method_.columns, 0, g_.k, words_);
+    });
+  }
+
+  // All of b, packed when it is seen first.
+  const uint32_t* kept_b() {
+    Buffer& kept =
+        stream_.packed_weights().copies[{o_.b, g_.n, g_.k, int64_t(g_.b), int64_t(g_.type)}];
+    if (kept.bytes() == 0) {
+      kept = Buffer("packed weights", std::max<int64_t>(4 * panels(g_.n) * panel_, 1));
+      auto* to = reinterpret_cast<uint32_t*>(kept.data());
+      parallel_rows(panels(g_.n), 4 * panel_, [&](int64_t i) {
+        method_.pack_b(to + i * panel_, b_, i * method_.columns, 0, g_.k, words_);
+      });
+    }
+    return reinterpret_cast<const uint32_t*>(kept.data());
+  }
+
+  // ---- multiplying
+  void multiply(const uint32_t* packed_b, int64_t column, int64_t columns) const {
+    const int64_t across = ceil_div(columns, task_columns_);
+    parallel_for(row_blocks_ * across, [&](int64_t task) {
+      const int64_t row = task / across * block_rows_, first = task % across * task_columns_;
+      const TilePlace place{row, std::min(block_rows_, g_.m - row), column + first,
+                            std::min(task_columns_, columns - first)};
+      run_task(packed_b + first / method_.columns * panel_, place);
+    });
+  }
+
+  void run_task(const uint32_t* b, const TilePlace& task) const {
+    uint32_t* mine = of_threads_ + thread_index() * thread_words();
+    auto* sums = reinterpret_cast<float*>(mine + a_task_words());
+#if defined(__AVX512F__)
+    if (method_.tiles_of_amx) configure_tiles();
+#endif
+    for (int64_t word = 0; word == 0 || word < words_; word += block_words_) {
+      const Block block{word, std::min(block_words_, words_ - word)};
+      const uint32_t* a = packed_a_ + method_.rows * a_words(word);
+      int64_t a_panel = method_.rows * a_words(words_);
+      if (!shares_a()) {
+        a = mine;
+        a_panel = method_.rows * a_words(block.words);
+        for (int64_t r = 0; r < task.rows; r += method_.rows)
+          method_.pack_a(mine + r / method_.rows * a_panel, a_, task.row + r, k_of(word),
+                         k_of(word + block.words), a_words(block.words));
+      }
+      multiply_block(block, task, a, a_panel, b, sums);
+    }
+#if defined(__AVX512F__)
+    if (method_.tiles_of_amx) release_tiles();
+#endif
+  }
+
+  struct Block {
+    int64_t word, words;
+  };
+
+  void multiply_block(const Block& block, const TilePlace& task, const uint32_t* a, int64_t a_panel,
+                      const uint32_t* b, float* sums) const {
+    const int64_t tile = method_.rows * method_.columns;
+    const int64_t row_panels = ceil_div(task.rows, method_.rows);
+    const bool first = block.word == 0, last = block.word + block.words >= words_;
+    const uint32_t* b_block = b + block.word * method_.columns;
+    auto* widened = reinterpret_cast<uint32_t*>(sums) + sums_words();
+    for (int64_t j = 0; j < panels(task.columns);) {
+      const uint32_t* panel = b_block + j * panel_;
+      if (widens()) {
+        widen_panel(widened, panel, block.words);
+        panel = widened;
+      }
+      int together = 1;
+      for (int64_t i = 0; i < row_panels; ++i) {
+        const int64_t rows = std::min(method_.rows, task.rows - i * method_.rows);
+        if (row_panels == 1 && !widens()) {
+          together = std::min(method_.most_panels, panels_at_once(rows));
+          if (panels(task.columns) - j < together) together = 1;
+        }
+        float* to = in_blocks() ? sums + (j * row_panels + i) * tile : sums;
+        const Method& tiles = widens() ? kWidened : method_;
+        tiles.tile(rows, together)(to, a + i * a_panel, panel, 4 * panel_,
+                                   widens() ? 2 * block.words : block.words, first);
+        if (!last) continue;
+        for (int p = 0; p < together; ++p) {
+          const int64_t column = (j + p) * method_.columns;
+          finish(to + p * tile, {task.row + i * method_.rows, rows, task.column + column,
+                                 std::min(method_.columns, task.columns - column)});
+        }
+      }
+      j += together;
+    }
+  }
+
+  void finish(const float* sums, const TilePlace& at) const {
+    const bool bf16_in = g_.type == DType::bf16, bf16_out = g_.c_type == DType::bf16;
+    (bf16_in    ? bf16_out ? finish_tile<bf16, bf16, kColumns> : finish_tile<bf16, float, kColumns>
+        : bf16_out ? finish_tile<float, bf16, kColumns>
+                : finish_tile<float, float, kColumns>)(g_, o_, sums, at);
+  }
+
+  Stream& stream_;
+  const Gemm& g_;
+  const GemmOperands& o_;
+  const Method& method_;
+  const Lines a_, b_;
+  const int64_t words_, panel_;  // of b along k; of a panel of b
+  int64_t block_rows_ = 0, row_blocks_ = 0, task_columns_ = 0, block_words_ = 0;
+  uint32_t *packed_a_ = nullptr, *of_threads_ = nullptr;
+};
 
 }  // namespace
 
-void gemm(Stream& stream, const Gemm& g, void* c, const void* a, const void* b, const void* bias) {
+void gemm(Stream& stream, const Gemm& g, const GemmOperands& o) {
   if (g.m == 0 || g.n == 0) return;
-  if (g.k == 0) return gemm_own(g, c, a, b, bias);  // which oneDNN does not know
-  Plan& plan = plan_of(g);
-  plan.a.set_data_handle(const_cast<void*>(a));
-  plan.b.set_data_handle(const_cast<void*>(b));
-  plan.c.set_data_handle(c);
-  if (g.bias) plan.bias.set_data_handle(const_cast<void*>(bias));
-  plan.scratch.set_data_handle(stream.workspace().reserve_bytes(plan.scratch_bytes));
-  std::unordered_map<int, dnnl::memory> operands{{DNNL_ARG_SRC, plan.a},
-                                                 {DNNL_ARG_WEIGHTS, plan.b},
-                                                 {DNNL_ARG_DST, plan.c},
-                                                 {DNNL_ARG_SCRATCHPAD, plan.scratch}};
-  if (g.bias) operands.emplace(DNNL_ARG_BIAS, plan.bias);
-  plan.primitive.execute(dnnl_stream(), operands);
-  dnnl_stream().wait();
+  Product(stream, g, o).run();
 }
 
-}  // namespace laclip::cpu
+}  // namespace laclip::cpu::LACLIP_CPU_LEVEL

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <vector>
 
-namespace laclip::cpu {
+namespace laclip::cpu::LACLIP_CPU_LEVEL {
 namespace {
 
 uint8_t to_byte(int sum) { return uint8_t(std::clamp(sum >> kTapBits, 0, 255)); }
@@ -69,4 +69,4 @@ void resize_crops(Stream&, Out y, In pixels, In crops, In taps) {
   }
 }
 
-}  // namespace laclip::cpu
+}  // namespace laclip::cpu::LACLIP_CPU_LEVEL

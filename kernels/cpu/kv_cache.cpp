@@ -1,17 +1,16 @@
 #include "kernels/ops/kv_cache.h"
 
-#include <omp.h>
-
 #include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <limits>
-#include <vector>
+#include <utility>
 
-#include "kernels/cpu/tile.h"
+#include "base/parallel.h"
+#include "kernels/cpu/vector.h"
 #include "kernels/cpu/vector_math.h"
 
-namespace laclip::cpu {
+namespace laclip::cpu::LACLIP_CPU_LEVEL {
 
 void kv_append(Stream&, InOut keys, InOut values, In qkv, In where) {
   const int64_t N = qkv[0], T = keys[0];
@@ -31,8 +30,6 @@ void kv_append(Stream&, InOut keys, InOut values, In qkv, In where) {
 
 namespace {
 
-constexpr int64_t kGroupRows = 32;  // rows that share one reading of their prefix
-
 struct Range {
   const int32_t *begin, *count;
 };
@@ -45,13 +42,100 @@ void check_range(const char* what, Range range, int64_t N, int64_t T) {
           range.begin[n], int64_t(range.begin[n]) + range.count[n], T);
 }
 
-template <class X>
-float dot(const float* a, const X* b, int64_t D) {
+// Queries of one key head that are computed together, so that keys and values are read once for all of them.
+constexpr int64_t kQueries = 4;
+
+// scores[q][t] = Σ_d queries[q][d] keys[t][d]: a vector of sums over d, whose lanes are added at the end. The bits
+// of a score do not depend on what else is computed.
+template <int Q, class X>
+void score(float* scores, int64_t scores_row, const float* queries, int64_t queries_row,
+           const X* keys, int64_t keys_row, int64_t tokens, int64_t D) {
+  const int64_t whole = D / kLanes * kLanes;
+  const auto of_tokens = [&]<int R, int T>(int q, int64_t t) {  // R queries from q, T tokens from t
+    Floats sums[R][T] = {};
+    const X* key = keys + t * keys_row;
+    const auto add = [&](int64_t d, auto&& load) {
+      Floats k[T];
+      for (int i = 0; i < T; ++i) k[i] = load(key + i * keys_row + d);
+      for (int r = 0; r < R; ++r) {
+        const Floats left = load_floats(queries + (q + r) * queries_row + d);
+        for (int i = 0; i < T; ++i) sums[r][i] += left * k[i];
+      }
+    };
+    for (int64_t d = 0; d < whole; d += kLanes)
+      add(d, [](const X* from) { return load_floats(from); });
+    if (whole < D) add(whole, [&](const X* from) { return load_part(from, D - whole); });
+    for (int r = 0; r < R; ++r) {
+      float* to = scores + (q + r) * scores_row + t;
+      if constexpr (T == 4) {
+        const Four four = sums_of_lanes(sums[r]);
+        std::memcpy(to, &four, sizeof four);
+      } else {
+        *to = sum_of_lanes(sums[r][0]);
+      }
+    }
+  };
+  constexpr int kChains = kVectorBytes == 64 ? 4 : 2;  // times four tokens: what the registers hold
+  int64_t t = 0;
+  for (; t + 4 <= tokens; t += 4) {
+    int q = 0;
+    for (; q + kChains <= Q; q += kChains) of_tokens.template operator()<kChains, 4>(q, t);
+    for (; q < Q; ++q) of_tokens.template operator()<1, 4>(q, t);
+  }
+  for (; t < tokens; ++t)
+    for (int q = 0; q < Q; ++q) of_tokens.template operator()<1, 1>(q, t);
+}
+
+// sums[q][d] += Σ_t weights[q][t] values[t][d], in the order of t.
+template <int Q, class X>
+void add_values(float* sums, int64_t sums_row, const float* weights, int64_t weights_row,
+                const X* values, int64_t values_row, int64_t tokens, int64_t D) {
+  const auto columns = [&]<int V>(int64_t d, auto&& load) {
+    Floats s[Q][V];
+    for (int q = 0; q < Q; ++q)
+      for (int v = 0; v < V; ++v) s[q][v] = load_floats(sums + q * sums_row + d + v * kLanes);
+    for (int64_t t = 0; t < tokens; ++t) {
+      Floats value[V];
+      for (int v = 0; v < V; ++v) value[v] = load(values + t * values_row + d + v * kLanes);
+      for (int q = 0; q < Q; ++q)
+        for (int v = 0; v < V; ++v) s[q][v] += weights[q * weights_row + t] * value[v];
+    }
+    for (int q = 0; q < Q; ++q)
+      for (int v = 0; v < V; ++v) store_floats(sums + q * sums_row + d + v * kLanes, s[q][v]);
+  };
+  const auto whole = [](const X* from) { return load_floats(from); };
+  int64_t d = 0;
+  for (; d + 2 * kLanes <= D; d += 2 * kLanes) columns.template operator()<2>(d, whole);
+  for (; d + kLanes <= D; d += kLanes) columns.template operator()<1>(d, whole);
+  if (d < D)
+    columns.template operator()<1>(d, [&](const X* from) { return load_part(from, D - d); });
+}
+
+// Calls body<Q>() for Q queries.
+template <class Body>
+void with_queries(int64_t count, Body&& body) {
+  static_assert(kQueries == 4);
+  if (count == 4) return body.template operator()<4>();
+  if (count == 3) return body.template operator()<3>();
+  if (count == 2) return body.template operator()<2>();
+  body.template operator()<1>();
+}
+
+void softmax(float* row, int64_t count) {
+  float largest = -std::numeric_limits<float>::infinity();
+#pragma omp simd reduction(max : largest)
+  for (int64_t t = 0; t < count; ++t) largest = std::max(largest, row[t]);
   float sum = 0;
 #pragma omp simd reduction(+ : sum)
-  for (int64_t d = 0; d < D; ++d) sum += a[d] * float(b[d]);
-  return sum;
+  for (int64_t t = 0; t < count; ++t) sum += row[t] = fast_exp(row[t] - largest);
+  const float inverse = 1.0f / sum;
+  for (int64_t t = 0; t < count; ++t) row[t] *= inverse;
 }
+
+// A query: a row's head.
+struct Query {
+  int64_t row, head;
+};
 
 }  // namespace
 
@@ -64,83 +148,75 @@ void cached_attention_forward(Stream& stream, Out y, In qkv, In keys, In values,
   const Range own{own_begin.as<int32_t>(), own_count.as<int32_t>()};
   check_range("prefix", prefix, N, T);
   check_range("own", own, N, T);
+  int64_t longest = 1;
+  for (int64_t n = 0; n < N; ++n)
+    longest = std::max<int64_t>(longest, int64_t(prefix.count[n]) + own.count[n]);
 
-  // Neighbouring rows of the same prefix form a group.
-  std::vector<int64_t>& starts = [&]() -> std::vector<int64_t>& {
-    thread_local std::vector<int64_t> list;
-    list.clear();
-    return list;
-  }();
-  int64_t longest_prefix = 1, longest = 1;
-  for (int64_t n = 0; n < N; ++n) {
-    const bool joins = n > 0 && n - starts.back() < kGroupRows &&
-                       prefix.begin[n] == prefix.begin[n - 1] &&
-                       prefix.count[n] == prefix.count[n - 1];
-    if (!joins) starts.push_back(n);
-    longest_prefix = std::max<int64_t>(longest_prefix, prefix.count[n]);
-    longest = std::max<int64_t>(longest, own.count[n]);
-  }
-  starts.push_back(N);
-
-  const int64_t Dp = padded(D), wide = padded(longest_prefix) + longest;
-  const int64_t each = padded(longest_prefix) * (D + Dp) + kGroupRows * (D + wide + Dp);
-  float* memory = stream.scratch().reserve<float>(each * omp_get_max_threads());
-  const int64_t groups = int64_t(starts.size()) - 1;
-  const int64_t* start = starts.data();
+  // Rows of whole vectors: a loop's order must not depend on where its row begins.
+  const auto padded = [](int64_t n) { return (n + kLanes - 1) / kLanes * kLanes; };
+  const int64_t Dp = padded(D), wide = padded(longest), stride = keys[1];
+  const int64_t each = kQueries * (2 * Dp + wide);
+  float* memory = stream.scratch().reserve<float>(each * thread_count());
   const float scale = 1.0f / std::sqrt(float(D));
 
   dispatch_float(qkv.dtype, [&]<class X>(TypeTag<X>) {
-#pragma omp parallel for schedule(dynamic) collapse(2)
-    for (int64_t g = 0; g < groups; ++g) {
-      for (int64_t key_head = 0; key_head < key_heads; ++key_head) {
-        const int64_t first = start[g], count = start[g + 1] - first;
-        const int64_t P = prefix.count[first], Pp = padded(P), stride = keys[1];
-        const X* key = keys.as<X>() + key_head * D;
-        const X* value = values.as<X>() + key_head * D;
-        float* keys_t = memory + omp_get_thread_num() * each;
-        float* prefix_values = keys_t + D * padded(longest_prefix);
-        float* q = prefix_values + padded(longest_prefix) * Dp;
-        float* p = q + kGroupRows * D;
-        float* out = p + kGroupRows * wide;
-        if (P > 0) {
-          copy_head_transposed(keys_t, key + prefix.begin[first] * stride, stride, P, D);
-          copy_head(prefix_values, Dp, value + prefix.begin[first] * stride, stride, P, D);
-        }
+    // Queries of one prefix, whose scores of it are computed together.
+    const auto attend = [&](const Query* queries, int64_t count, int64_t key_head) {
+      const X *key = keys.as<X>() + key_head * D, *value = values.as<X>() + key_head * D;
+      float* q = memory + thread_index() * each;
+      float *out = q + kQueries * Dp, *p = out + kQueries * Dp;
+      std::fill(q, p, 0.0f);
+      for (int64_t i = 0; i < count; ++i) {
+        const X* in = qkv.as<X>() + queries[i].row * qkv[1] + queries[i].head * D;
+        for (int64_t d = 0; d < D; ++d) q[i * Dp + d] = float(in[d]) * scale;
+      }
+      const int64_t P = prefix.count[queries[0].row];
+      const int64_t begin = prefix.begin[queries[0].row] * stride;
+      with_queries(count, [&]<int Q>() { score<Q>(p, wide, q, Dp, key + begin, stride, P, D); });
+      // Scores of the own tokens stand after those of the prefix; one softmax over both. The heads of a row
+      // share its tokens.
+      for (int64_t i = 0, together; i < count; i += together) {
+        const int64_t row = queries[i].row, tokens = own.count[row];
+        for (together = 1; i + together < count && queries[i + together].row == row;) ++together;
+        const X* own_keys = key + own.begin[row] * stride;
+        with_queries(together, [&]<int Q>() {
+          score<Q>(p + i * wide + P, wide, q + i * Dp, Dp, own_keys, stride, tokens, D);
+        });
+        for (int64_t j = i; j < i + together; ++j) softmax(p + j * wide, P + tokens);
+      }
+      with_queries(count,
+                   [&]<int Q>() { add_values<Q>(out, Dp, p, wide, value + begin, stride, P, D); });
+      for (int64_t i = 0, together; i < count; i += together) {
+        const int64_t row = queries[i].row;
+        for (together = 1; i + together < count && queries[i + together].row == row;) ++together;
+        const X* own_values = value + own.begin[row] * stride;
+        with_queries(together, [&]<int Q>() {
+          add_values<Q>(out + i * Dp, Dp, p + i * wide + P, wide, own_values, stride,
+                        own.count[row], D);
+        });
+      }
+      for (int64_t i = 0; i < count; ++i) {
+        X* to = y.as<X>() + queries[i].row * y[1] + queries[i].head * D;
+        for (int64_t d = 0; d < D; ++d) store(to[d], out[i * Dp + d]);
+      }
+    };
+    constexpr int64_t kRowsOfTask = 8;
+    parallel_for((N + kRowsOfTask - 1) / kRowsOfTask * key_heads, [&](int64_t task) {
+      const int64_t key_head = task % key_heads, first = task / key_heads * kRowsOfTask;
+      Query queries[kQueries];
+      int64_t count = 0;
+      for (int64_t n = first; n < std::min(N, first + kRowsOfTask); ++n) {
+        const bool same = count == 0 || (prefix.begin[n] == prefix.begin[queries[0].row] &&
+                                         prefix.count[n] == prefix.count[queries[0].row]);
+        if (!same) attend(queries, std::exchange(count, 0), key_head);
         for (int64_t h = key_head * group; h < (key_head + 1) * group; ++h) {
-          for (int64_t i = 0; i < count; ++i)
-            for (int64_t d = 0; d < D; ++d)
-              q[i * D + d] = float(qkv.as<X>()[(first + i) * qkv[1] + h * D + d]) * scale;
-          product(p, wide, {q, D, 1}, keys_t, Pp, count, Pp, D);
-          for (int64_t i = 0; i < count; ++i) {
-            // Scores of the own tokens stand behind those of the prefix; one softmax over both.
-            const int64_t n = first + i, own_tokens = own.count[n], all = P + own_tokens;
-            float* row = p + i * wide;
-            for (int64_t t = 0; t < own_tokens; ++t)
-              row[P + t] = dot(q + i * D, key + (own.begin[n] + t) * stride, D);
-            float largest = -std::numeric_limits<float>::infinity();
-            for (int64_t t = 0; t < all; ++t) largest = std::max(largest, row[t]);
-            float sum = 0;
-#pragma omp simd reduction(+ : sum)
-            for (int64_t t = 0; t < all; ++t) sum += row[t] = fast_exp(row[t] - largest);
-            const float inverse = 1.0f / sum;
-            for (int64_t t = 0; t < all; ++t) row[t] *= inverse;
-          }
-          product(out, Dp, {p, wide, 1}, prefix_values, Dp, count, Dp, P);
-          for (int64_t i = 0; i < count; ++i) {
-            const int64_t n = first + i;
-            float* sum = out + i * Dp;
-            for (int64_t t = 0; t < own.count[n]; ++t) {
-              const X* v = value + (own.begin[n] + t) * stride;
-              const float weight = p[i * wide + P + t];
-#pragma omp simd
-              for (int64_t d = 0; d < D; ++d) sum[d] += weight * float(v[d]);
-            }
-            for (int64_t d = 0; d < D; ++d) y.as<X>()[n * y[1] + h * D + d] = X(sum[d]);
-          }
+          queries[count++] = {n, h};
+          if (count == kQueries) attend(queries, std::exchange(count, 0), key_head);
         }
       }
-    }
+      if (count > 0) attend(queries, count, key_head);
+    });
   });
 }
 
-}  // namespace laclip::cpu
+}  // namespace laclip::cpu::LACLIP_CPU_LEVEL

@@ -1,16 +1,17 @@
 #include "kernels/ops/layernorm.h"
 
+#include "base/parallel.h"
 #include "kernels/cpu/norm.h"
 
-namespace laclip::cpu {
+namespace laclip::cpu::LACLIP_CPU_LEVEL {
 
 void layernorm_forward(Stream&, Out y, Out mean, Out rstd, In x, In gamma, In beta, float eps) {
   const int64_t N = x[0], C = x[1];
   dispatch_float(x.dtype, [&]<class T>(TypeTag<T>) {
-#pragma omp parallel for schedule(static)
-    for (int64_t n = 0; n < N; ++n)
+    parallel_rows(N, C, [&](int64_t n) {
       normalize_row(y.as<T>() + n * C, mean.as<float>()[n], rstd.as<float>()[n], x.as<T>() + n * C,
                     gamma.as<T>(), beta.as<T>(), C, eps);
+    });
   });
 }
 
@@ -34,4 +35,4 @@ void layernorm_backward(Stream& stream, Out dx, Acc dgamma, Acc dbeta, In dy, In
   });
 }
 
-}  // namespace laclip::cpu
+}  // namespace laclip::cpu::LACLIP_CPU_LEVEL

@@ -8,7 +8,7 @@
 
 #include "kernels/cpu/vector_math.h"
 
-namespace laclip::cpu {
+namespace laclip::cpu::LACLIP_CPU_LEVEL {
 
 struct LogSum {
   float max = -std::numeric_limits<float>::infinity(), sum = 0;
@@ -23,4 +23,4 @@ struct LogSum {
   float value() const { return max + std::log(sum); }
 };
 
-}  // namespace laclip::cpu
+}  // namespace laclip::cpu::LACLIP_CPU_LEVEL

@@ -6,9 +6,10 @@
 #include <cmath>
 #include <cstdint>
 
+#include "base/parallel.h"
 #include "kernels/core/stream.h"
 
-namespace laclip::cpu {
+namespace laclip::cpu::LACLIP_CPU_LEVEL {
 
 template <class T>
 void normalize_row(T* y, float& mean, float& rstd, const T* x, const T* gamma, const T* beta,
@@ -65,12 +66,12 @@ void sum_over_blocks(Stream& stream, int64_t rows, int64_t width, Body&& body, A
   const int64_t blocks = std::clamp<int64_t>(rows / kLeastRows, 1, kMostBlocks);
   float* sums = stream.scratch().reserve<float>(blocks * width);
   std::fill(sums, sums + blocks * width, 0.0f);
-#pragma omp parallel for schedule(dynamic)
-  for (int64_t b = 0; b < blocks; ++b)
+  parallel_for(blocks, [&](int64_t b) {
     body(rows * b / blocks, rows * (b + 1) / blocks, sums + b * width);
+  });
   for (int64_t b = 1; b < blocks; ++b)
     for (int64_t i = 0; i < width; ++i) sums[i] += sums[b * width + i];
   add(sums);
 }
 
-}  // namespace laclip::cpu
+}  // namespace laclip::cpu::LACLIP_CPU_LEVEL

@@ -2,16 +2,16 @@
 
 #include <cstring>
 
+#include "base/parallel.h"
 #include "kernels/cpu/norm.h"
 
-namespace laclip::cpu {
+namespace laclip::cpu::LACLIP_CPU_LEVEL {
 void qk_norm_forward(Stream&, Out y, Out mean, Out rstd, In x, In gamma_q, In beta_q, In gamma_k,
                      In beta_k, float eps) {
   check_qk_rows("qk_norm_forward", x, mean[1], gamma_q);
   const int64_t N = x[0], Q = x[1], J = mean[1], D = gamma_q[0];
   dispatch_float(x.dtype, [&]<class T>(TypeTag<T>) {
-#pragma omp parallel for schedule(static)
-    for (int64_t n = 0; n < N; ++n) {
+    parallel_rows(N, Q, [&](int64_t n) {
       const T* in = x.as<T>() + n * Q;
       T* out = y.as<T>() + n * Q;
       for (int64_t j = 0; j < J; ++j) {
@@ -21,7 +21,7 @@ void qk_norm_forward(Stream&, Out y, Out mean, Out rstd, In x, In gamma_q, In be
                       (query ? beta_q : beta_k).as<T>(), D, eps);
       }
       std::memcpy(out + J * D, in + J * D, size_t(Q - J * D) * sizeof(T));
-    }
+    });
   });
 }
 
@@ -55,4 +55,4 @@ void qk_norm_backward(Stream& stream, Out dx, Acc dgamma_q, Acc dbeta_q, Acc dga
   });
 }
 
-}  // namespace laclip::cpu
+}  // namespace laclip::cpu::LACLIP_CPU_LEVEL

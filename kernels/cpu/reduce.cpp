@@ -2,24 +2,25 @@
 
 #include <algorithm>
 
-namespace laclip::cpu {
+#include "base/parallel.h"
+
+namespace laclip::cpu::LACLIP_CPU_LEVEL {
 
 void sum_of_squares(Stream& stream, Out y, In x) {
   constexpr int64_t kBlock = 1 << 16;  // fp32 sums of a block, fp64 over the blocks
   const int64_t count = x.elements(), blocks = (count + kBlock - 1) / kBlock;
   const float* in = x.as<float>();
   float* sums = stream.scratch().reserve<float>(blocks);
-#pragma omp parallel for schedule(static)
-  for (int64_t b = 0; b < blocks; ++b) {
+  parallel_for(blocks, [&](int64_t b) {
     const int64_t end = std::min(count, (b + 1) * kBlock);
     float sum = 0;
 #pragma omp simd reduction(+ : sum)
     for (int64_t i = b * kBlock; i < end; ++i) sum += in[i] * in[i];
     sums[b] = sum;
-  }
+  });
   double total = 0;
   for (int64_t b = 0; b < blocks; ++b) total += double(sums[b]);
   *y.as<float>() = float(total);
 }
 
-}  // namespace laclip::cpu
+}  // namespace laclip::cpu::LACLIP_CPU_LEVEL

@@ -2,17 +2,17 @@
 
 #include <cmath>
 
+#include "base/parallel.h"
 #include "kernels/cpu/norm.h"
 
-namespace laclip::cpu {
+namespace laclip::cpu::LACLIP_CPU_LEVEL {
 
 void rmsnorm_forward(Stream&, Out y, Out rstd, In x, In gamma, float eps) {
   const int64_t N = x[0], C = x[1];
   float* keep = rstd ? rstd.as<float>() : nullptr;
   dispatch_float(x.dtype, [&]<class T>(TypeTag<T>) {
     const T* scale = gamma.as<T>();
-#pragma omp parallel for schedule(static) if (N * C > 16384)
-    for (int64_t n = 0; n < N; ++n) {
+    parallel_rows(N, C, [&](int64_t n) {
       const T* in = x.as<T>() + n * C;
       T* out = y.as<T>() + n * C;
       float squares = 0;
@@ -22,7 +22,7 @@ void rmsnorm_forward(Stream&, Out y, Out rstd, In x, In gamma, float eps) {
 #pragma omp simd
       for (int64_t c = 0; c < C; ++c) store(out[c], float(scale[c]) * float(in[c]) * r);
       if (keep) keep[n] = r;
-    }
+    });
   });
 }
 
@@ -60,4 +60,4 @@ void rmsnorm_backward(Stream& stream, Out dx, Acc dgamma, In dy, In x, In rstd, 
   });
 }
 
-}  // namespace laclip::cpu
+}  // namespace laclip::cpu::LACLIP_CPU_LEVEL

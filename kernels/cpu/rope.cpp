@@ -1,6 +1,8 @@
 #include "kernels/ops/rope.h"
 
-namespace laclip::cpu {
+#include "base/parallel.h"
+
+namespace laclip::cpu::LACLIP_CPU_LEVEL {
 namespace {
 
 // Turns the query and key heads by direction times the angle of their position.
@@ -13,8 +15,7 @@ void rotate(const char* op, InOut qkv, In table, In positions, RopeOptions o, fl
     check(place[n] >= 0 && place[n] < T, "{}: position {} of row {} is outside 0..{}", op, place[n],
           n, T - 1);
   dispatch_float(qkv.dtype, [&]<class X>(TypeTag<X>) {
-#pragma omp parallel for schedule(static) if (N * Q > 16384)
-    for (int64_t n = 0; n < N; ++n) {
+    parallel_rows(N, Q, [&](int64_t n) {
       const float *cosine = table.as<float>() + place[n] * D, *sine = cosine + half;
       for (int64_t h = 0; h < rotated; ++h) {
         X* x = qkv.as<X>() + n * Q + h * D;
@@ -25,7 +26,7 @@ void rotate(const char* op, InOut qkv, In table, In positions, RopeOptions o, fl
           store(x[i + half], b * cosine[i] + a * s);
         }
       }
-    }
+    });
   });
 }
 
@@ -39,4 +40,4 @@ void rope_backward(Stream&, InOut dqkv, In table, In positions, RopeOptions o) {
   rotate("rope_backward", dqkv, table, positions, o, -1.0f);
 }
 
-}  // namespace laclip::cpu
+}  // namespace laclip::cpu::LACLIP_CPU_LEVEL

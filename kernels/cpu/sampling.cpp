@@ -6,9 +6,10 @@
 #include <limits>
 #include <vector>
 
+#include "base/parallel.h"
 #include "kernels/cpu/vector_math.h"
 
-namespace laclip::cpu {
+namespace laclip::cpu::LACLIP_CPU_LEVEL {
 namespace {
 
 struct Candidate {
@@ -78,8 +79,7 @@ void sample(Stream&, Out token, Out logprob, In logits, In u, SamplingOptions o)
         o.temperature, o.top_p);
   const int64_t N = logits[0], V = logits[1];
   std::atomic<int64_t> broken = -1;
-#pragma omp parallel for schedule(dynamic)
-  for (int64_t n = 0; n < N; ++n) {
+  parallel_rows(N, V, [&](int64_t n) {
     Row row{logits.as<float>() + n * V, V, -std::numeric_limits<float>::infinity()};
     bool nan = false;
     int32_t best = 0;
@@ -89,17 +89,17 @@ void sample(Stream&, Out token, Out logprob, In logits, In u, SamplingOptions o)
     }
     if (nan || !std::isfinite(row.largest)) {
       broken = n;
-      continue;
+      return;
     }
     const int32_t chosen = o.temperature == 0 ? best : pick(row, u.as<float>()[n], o);
     token.as<int32_t>()[n] = chosen;
     logprob.as<float>()[n] =
         float(double(row.logits[chosen] - row.largest) - std::log(mass(row, 1)));
-  }
+  });
   check(broken < 0,
         "sample: row {} of the logits holds NaN or nothing finite; the model's weights "
         "or activations are broken",
         broken.load());
 }
 
-}  // namespace laclip::cpu
+}  // namespace laclip::cpu::LACLIP_CPU_LEVEL

@@ -2,19 +2,17 @@
 //
 //   c[m,n] (+)= Σ_k a(m,k) b[k,n]        a(m,k) = a[m·a_row + k·a_column]
 //
-// N is a multiple of kVector (the caller pads); M and K are any. Each c[m,n] is one chain of FMAs
+// N is a multiple of kLanes (the caller pads); M and K are any. Each c[m,n] is one chain of FMAs
 // in the order of k, whatever M is: a row's bits do not depend on its neighbours.
 #pragma once
 
 #include <cstdint>
-#include <cstring>
 
-namespace laclip::cpu {
+#include "kernels/cpu/vector.h"
 
-inline constexpr int64_t kVector = 16;  // floats of an AVX-512 register
-inline int64_t padded(int64_t n) { return (n + kVector - 1) / kVector * kVector; }
+namespace laclip::cpu::LACLIP_CPU_LEVEL {
 
-using Vector = float __attribute__((vector_size(kVector * sizeof(float))));
+inline int64_t padded(int64_t n) { return (n + kLanes - 1) / kLanes * kLanes; }
 
 struct Strided {
   const float* data;
@@ -25,45 +23,47 @@ struct Strided {
 template <int M, int V>
 inline void product_tile(float* c, int64_t c_row, Strided a, const float* b, int64_t b_row,
                          int64_t K, bool accumulate) {
-  Vector sum[M][V];
+  Floats sum[M][V];
+#pragma GCC unroll 16
   for (int m = 0; m < M; ++m)
-    for (int v = 0; v < V; ++v) {
-      if (accumulate)
-        std::memcpy(&sum[m][v], c + m * c_row + v * kVector, sizeof(Vector));
-      else
-        sum[m][v] = Vector{};
-    }
+#pragma GCC unroll 2
+    for (int v = 0; v < V; ++v)
+      sum[m][v] = accumulate ? load_floats(c + m * c_row + v * kLanes) : Floats{};
   for (int64_t k = 0; k < K; ++k) {
-    Vector right[V];
-    for (int v = 0; v < V; ++v) std::memcpy(&right[v], b + k * b_row + v * kVector, sizeof(Vector));
+    Floats right[V];
+    for (int v = 0; v < V; ++v) right[v] = load_floats(b + k * b_row + v * kLanes);
+#pragma GCC unroll 16
     for (int m = 0; m < M; ++m) {
       const float left = a.data[m * a.row + k * a.column];
+#pragma GCC unroll 2
       for (int v = 0; v < V; ++v) sum[m][v] += left * right[v];
     }
   }
+#pragma GCC unroll 16
   for (int m = 0; m < M; ++m)
-    for (int v = 0; v < V; ++v)
-      std::memcpy(c + m * c_row + v * kVector, &sum[m][v], sizeof(Vector));
+#pragma GCC unroll 2
+    for (int v = 0; v < V; ++v) store_floats(c + m * c_row + v * kLanes, sum[m][v]);
 }
 
 template <int V>
 inline void product_columns(float* c, int64_t c_row, Strided a, const float* b, int64_t b_row,
                             int64_t M, int64_t K, bool accumulate) {
+  constexpr int kMost = kVectorBytes == 64 ? 8 : 6;  // rows whose sums fit the registers
   int64_t m = 0;
   auto rows = [&]<int R>() {
     for (; m + R <= M; m += R)
       product_tile<R, V>(c + m * c_row, c_row, {a.data + m * a.row, a.row, a.column}, b, b_row, K,
                          accumulate);
   };
-  rows.template operator()<8>();
-  rows.template operator()<4>();
+  rows.template operator()<kMost>();
+  rows.template operator()<kMost / 2>();
   rows.template operator()<1>();
 }
 
 inline void product(float* c, int64_t c_row, Strided a, const float* b, int64_t b_row, int64_t M,
                     int64_t N, int64_t K, bool accumulate = false) {
   int64_t n = 0;
-  for (; n + 2 * kVector <= N; n += 2 * kVector)
+  for (; n + 2 * kLanes <= N; n += 2 * kLanes)
     product_columns<2>(c + n, c_row, a, b + n, b_row, M, K, accumulate);
   if (n < N) product_columns<1>(c + n, c_row, a, b + n, b_row, M, K, accumulate);
 }
@@ -82,11 +82,11 @@ void copy_head_transposed(float* out, const T* in, int64_t stride, int64_t rows,
   const int64_t width = padded(rows);
   for (int64_t d = 0; d < D; ++d)
     for (int64_t t = rows; t < width; ++t) out[d * width + t] = 0;
-  for (int64_t begin = 0; begin < rows; begin += kVector) {  // blocks that stay in L1
-    const int64_t end = begin + kVector < rows ? begin + kVector : rows;
+  for (int64_t begin = 0; begin < rows; begin += kLanes) {  // blocks that stay in L1
+    const int64_t end = begin + kLanes < rows ? begin + kLanes : rows;
     for (int64_t d = 0; d < D; ++d)
       for (int64_t t = begin; t < end; ++t) out[d * width + t] = float(in[t * stride + d]);
   }
 }
 
-}  // namespace laclip::cpu
+}  // namespace laclip::cpu::LACLIP_CPU_LEVEL

@@ -2,7 +2,7 @@
 
 #include <cstring>
 
-namespace laclip::cpu {
+namespace laclip::cpu::LACLIP_CPU_LEVEL {
 namespace {
 
 void check_rows(const char* op, In rows, int64_t count) {
@@ -33,4 +33,4 @@ void gather_rows_backward(Stream&, Out dx, In dy, In rows) {
     std::memcpy(out + size_t(rows.as<int32_t>()[b]) * bytes, in + size_t(b) * bytes, bytes);
 }
 
-}  // namespace laclip::cpu
+}  // namespace laclip::cpu::LACLIP_CPU_LEVEL

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <cstdint>
 
-namespace laclip::cpu {
+namespace laclip::cpu::LACLIP_CPU_LEVEL {
 
 // e^x with a relative error below 2e-7; 0 below -87.3, x above 88.3 is taken as 88.3.
 // x = n ln2 + r, |r| <= ln2/2; e^r by its Taylor polynomial of degree 7; 2^n in the exponent bits.
@@ -52,4 +52,4 @@ inline float normal_cumulative(float x, float e) {
   return 0.5f + std::copysign(0.5f - 0.5f * p * t * e, x);  // no branch, so that loops vectorise
 }
 
-}  // namespace laclip::cpu
+}  // namespace laclip::cpu::LACLIP_CPU_LEVEL

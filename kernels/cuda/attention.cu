@@ -16,7 +16,7 @@ struct ForwardShared {
 };
 
 template <int kD>
-__global__ void __launch_bounds__(kTileThreads, kD == 32 ? 3 : 2)
+__global__ void __launch_bounds__(kTileThreads, kD <= 64 ? 3 : 2)
     attention_forward_kernel(bf16* y, float* lse, const bf16* qkv, AttentionGeometry g,
                              FaultSink fault) {
   auto& memory = shared<ForwardShared<kD>>();
@@ -42,7 +42,8 @@ __global__ void __launch_bounds__(kTileThreads, kD == 32 ? 3 : 2)
 
   const int lane = lane_of_thread(), own = tile.begin + warp_of_thread() * 16;
   const float scale = g.scale * kLog2e;
-  OwnRows<kD, true> q(memory.q, warp_of_thread() * 16);
+  // Queries of 64 are read again for every product, so that three blocks share a multiprocessor.
+  OwnRows<kD, (kD != 64)> q(memory.q, warp_of_thread() * 16);
   RunningSoftmax softmax;
   float out[kD / 8][4] = {};
   // The first 8 kColumns keys of a tile.

@@ -60,7 +60,7 @@ struct BackwardShared {
 };
 
 template <int kD, Side kOwner>
-__global__ void __launch_bounds__(kTileThreads)
+__global__ void __launch_bounds__(kTileThreads, kD == 64 ? 3 : 1)
     attention_backward_kernel(bf16* dqkv, const bf16* dy, const bf16* qkv, const float* lse,
                               const float* delta, AttentionGeometry g, FaultSink fault) {
   constexpr bool kKept = kD <= 64;  // wider rows would not leave registers for the sums
@@ -99,7 +99,10 @@ __global__ void __launch_bounds__(kTileThreads)
   if (loads_statistics) memory.of_query[0][threadIdx.x] = passing_statistics(0);
 
   const int own_rows = warp_of_thread() * 16;
-  OwnRows<kD, kKept> first(memory.own[0], own_rows), second(memory.own[1], own_rows);
+  // Owners of 64-wide keys read the second again, so that three blocks share a multiprocessor.
+  constexpr bool kSecondKept = kKept && !(kD == 64 && kOwner == Side::keys);
+  OwnRows<kD, kKept> first(memory.own[0], own_rows);
+  OwnRows<kD, kSecondKept> second(memory.own[1], own_rows);
   float dfirst[kD / 8][4] = {}, dsecond[kOwner == Side::keys ? kD / 8 : 1][4] = {};
   // The kStep passing rows from `step` on of tile i, which lies in a buffer.
   const auto pass_step = [&]<bool kMasked>(int i, int step) {

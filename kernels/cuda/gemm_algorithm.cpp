@@ -1,6 +1,6 @@
 #include "kernels/cuda/gemm_algorithm.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <charconv>
 

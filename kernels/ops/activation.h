@@ -17,10 +17,10 @@ using ActivationBackward = void(Stream&, Out dx, In dy, In x, Activation kind);
 using SwigluForward = void(Stream&, Out y, In x);
 using SwigluBackward = void(Stream&, Out dx, In dy, In x);
 namespace cpu {
-ActivationForward activation_forward;
-ActivationBackward activation_backward;
-SwigluForward swiglu_forward;
-SwigluBackward swiglu_backward;
+LACLIP_CPU_OP(ActivationForward, activation_forward)
+LACLIP_CPU_OP(ActivationBackward, activation_backward)
+LACLIP_CPU_OP(SwigluForward, swiglu_forward)
+LACLIP_CPU_OP(SwigluBackward, swiglu_backward)
 }  // namespace cpu
 namespace cuda {
 ActivationForward activation_forward;

@@ -29,7 +29,7 @@ inline void check_clipping(const AdamwOptions& o, In square_norm) {
 using Adamw = void(Stream&, InOut w, InOut m, InOut v, Out value, In gradient, In square_norm,
                    AdamwOptions);
 namespace cpu {
-Adamw adamw;
+LACLIP_CPU_OP(Adamw, adamw)
 }  // namespace cpu
 namespace cuda {
 Adamw adamw;

@@ -38,8 +38,8 @@ using AttentionForward = void(Stream&, Out y, Out lse, In qkv, In offsets, Atten
 using AttentionBackward = void(Stream&, Out dqkv, In dy, In qkv, In y, In lse, In offsets,
                                AttentionOptions);
 namespace cpu {
-AttentionForward attention_forward;
-AttentionBackward attention_backward;
+LACLIP_CPU_OP(AttentionForward, attention_forward)
+LACLIP_CPU_OP(AttentionBackward, attention_backward)
 }  // namespace cpu
 namespace cuda {
 AttentionForward attention_forward;

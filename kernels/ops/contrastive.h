@@ -24,8 +24,8 @@ using ContrastiveForward = void(Stream&, Out loss, Out lse_image, Out lse_text, 
 using ContrastiveBackward = void(Stream&, Out dimage, Out dtext, Acc dlogit_scale, In image,
                                  In text, In logit_scale, In lse_image, In lse_text);
 namespace cpu {
-ContrastiveForward contrastive_forward;
-ContrastiveBackward contrastive_backward;
+LACLIP_CPU_OP(ContrastiveForward, contrastive_forward)
+LACLIP_CPU_OP(ContrastiveBackward, contrastive_backward)
 }  // namespace cpu
 namespace cuda {
 ContrastiveForward contrastive_forward;

@@ -20,8 +20,8 @@ using CrossEntropyForward = void(Stream&, Out loss, Out lse, In x, In w, In targ
 using CrossEntropyBackward = void(Stream&, Out dx, Acc dw, In x, In w, In target, In lse,
                                   float weight);
 namespace cpu {
-CrossEntropyForward cross_entropy_forward;
-CrossEntropyBackward cross_entropy_backward;
+LACLIP_CPU_OP(CrossEntropyForward, cross_entropy_forward)
+LACLIP_CPU_OP(CrossEntropyBackward, cross_entropy_backward)
 }  // namespace cpu
 namespace cuda {
 CrossEntropyForward cross_entropy_forward;

@@ -18,10 +18,10 @@ struct Bounds {
 using Multiples = void(Stream&, Out y, int stride);
 using Clamp = void(Stream&, InOut y, Bounds);
 namespace cpu {
-Convert convert;
-Fill fill;
-Clamp clamp;
-Multiples multiples;
+LACLIP_CPU_OP(Convert, convert)
+LACLIP_CPU_OP(Fill, fill)
+LACLIP_CPU_OP(Clamp, clamp)
+LACLIP_CPU_OP(Multiples, multiples)
 }  // namespace cpu
 namespace cuda {
 Convert convert;

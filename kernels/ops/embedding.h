@@ -14,8 +14,8 @@ namespace laclip {
 using EmbeddingForward = void(Stream&, Out y, In tokens, In places, In ids, In positions);
 using EmbeddingBackward = void(Stream&, Acc dtokens, Acc dplaces, In dy, In ids, In positions);
 namespace cpu {
-EmbeddingForward embedding_forward;
-EmbeddingBackward embedding_backward;
+LACLIP_CPU_OP(EmbeddingForward, embedding_forward)
+LACLIP_CPU_OP(EmbeddingBackward, embedding_backward)
 }  // namespace cpu
 namespace cuda {
 EmbeddingForward embedding_forward;

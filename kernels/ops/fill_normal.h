@@ -17,7 +17,7 @@ namespace laclip {
 
 using FillNormal = void(Stream&, Out y, float deviation, uint64_t seed);
 namespace cpu {
-FillNormal fill_normal;
+LACLIP_CPU_OP(FillNormal, fill_normal)
 }  // namespace cpu
 namespace cuda {
 FillNormal fill_normal;

@@ -31,7 +31,7 @@ inline void check_crop_fields(const In& crops) {
 
 using ResizeCrops = void(Stream&, Out y, In pixels, In crops, In taps);
 namespace cpu {
-ResizeCrops resize_crops;
+LACLIP_CPU_OP(ResizeCrops, resize_crops)
 }  // namespace cpu
 namespace cuda {
 ResizeCrops resize_crops;

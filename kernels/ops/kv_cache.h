@@ -36,8 +36,8 @@ using CachedAttentionForward = void(Stream&, Out y, In qkv, In keys, In values, 
                                     In prefix_count, In own_begin, In own_count, int heads,
                                     int key_heads);
 namespace cpu {
-KvAppend kv_append;
-CachedAttentionForward cached_attention_forward;
+LACLIP_CPU_OP(KvAppend, kv_append)
+LACLIP_CPU_OP(CachedAttentionForward, cached_attention_forward)
 }  // namespace cpu
 namespace cuda {
 KvAppend kv_append;

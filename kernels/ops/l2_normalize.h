@@ -10,8 +10,8 @@ namespace laclip {
 using L2NormalizeForward = void(Stream&, Out y, Out norm, In x);
 using L2NormalizeBackward = void(Stream&, Out dx, In dy, In y, In norm);
 namespace cpu {
-L2NormalizeForward l2_normalize_forward;
-L2NormalizeBackward l2_normalize_backward;
+LACLIP_CPU_OP(L2NormalizeForward, l2_normalize_forward)
+LACLIP_CPU_OP(L2NormalizeBackward, l2_normalize_backward)
 }  // namespace cpu
 namespace cuda {
 L2NormalizeForward l2_normalize_forward;

@@ -20,8 +20,8 @@ using LayernormForward = void(Stream&, Out y, Out mean, Out rstd, In x, In gamma
 using LayernormBackward = void(Stream&, Out dx, Acc dgamma, Acc dbeta, In dy, In x, In mean,
                                In rstd, In gamma, In dskip);
 namespace cpu {
-LayernormForward layernorm_forward;
-LayernormBackward layernorm_backward;
+LACLIP_CPU_OP(LayernormForward, layernorm_forward)
+LACLIP_CPU_OP(LayernormBackward, layernorm_backward)
 }  // namespace cpu
 namespace cuda {
 LayernormForward layernorm_forward;

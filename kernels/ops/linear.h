@@ -35,14 +35,14 @@ using ProjectForward = void(Stream&, Out y, In x, In w);
 using ProjectBackwardInput = void(Stream&, Out dx, In dy, In w);
 using ProjectBackwardWeight = void(Stream&, Acc dw, In dy, In x);
 namespace cpu {
-LinearForward linear_forward;
-LinearBackwardInput linear_backward_input;
-LinearBackwardWeight linear_backward_weight;
-LinearActivationForward linear_activation_forward;
-LinearActivationBackward linear_activation_backward;
-ProjectForward project_forward;
-ProjectBackwardInput project_backward_input;
-ProjectBackwardWeight project_backward_weight;
+LACLIP_CPU_OP(LinearForward, linear_forward)
+LACLIP_CPU_OP(LinearBackwardInput, linear_backward_input)
+LACLIP_CPU_OP(LinearBackwardWeight, linear_backward_weight)
+LACLIP_CPU_OP(LinearActivationForward, linear_activation_forward)
+LACLIP_CPU_OP(LinearActivationBackward, linear_activation_backward)
+LACLIP_CPU_OP(ProjectForward, project_forward)
+LACLIP_CPU_OP(ProjectBackwardInput, project_backward_input)
+LACLIP_CPU_OP(ProjectBackwardWeight, project_backward_weight)
 }  // namespace cpu
 namespace cuda {
 LinearForward linear_forward;

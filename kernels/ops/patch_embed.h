@@ -39,10 +39,10 @@ using Patchify = void(Stream&, Out y, In x, int patch);
 using ClassTokenForward = void(Stream&, Out y, In x, In cls, In places);
 using ClassTokenBackward = void(Stream&, Out dx, Acc dcls, Acc dplaces, In dy);
 namespace cpu {
-NormalizeImage normalize_image;
-Patchify patchify;
-ClassTokenForward class_token_forward;
-ClassTokenBackward class_token_backward;
+LACLIP_CPU_OP(NormalizeImage, normalize_image)
+LACLIP_CPU_OP(Patchify, patchify)
+LACLIP_CPU_OP(ClassTokenForward, class_token_forward)
+LACLIP_CPU_OP(ClassTokenBackward, class_token_backward)
 }  // namespace cpu
 namespace cuda {
 NormalizeImage normalize_image;

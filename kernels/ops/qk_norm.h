@@ -22,8 +22,8 @@ using QkNormForward = void(Stream&, Out y, Out mean, Out rstd, In x, In gamma_q,
 using QkNormBackward = void(Stream&, Out dx, Acc dgamma_q, Acc dbeta_q, Acc dgamma_k, Acc dbeta_k,
                             In dy, In x, In mean, In rstd, In gamma_q, In gamma_k);
 namespace cpu {
-QkNormForward qk_norm_forward;
-QkNormBackward qk_norm_backward;
+LACLIP_CPU_OP(QkNormForward, qk_norm_forward)
+LACLIP_CPU_OP(QkNormBackward, qk_norm_backward)
 }  // namespace cpu
 namespace cuda {
 QkNormForward qk_norm_forward;

@@ -10,7 +10,7 @@ namespace laclip {
 
 using SumOfSquares = void(Stream&, Out y, In x);
 namespace cpu {
-SumOfSquares sum_of_squares;
+LACLIP_CPU_OP(SumOfSquares, sum_of_squares)
 }  // namespace cpu
 namespace cuda {
 SumOfSquares sum_of_squares;

@@ -16,8 +16,8 @@ namespace laclip {
 using RmsnormForward = void(Stream&, Out y, Out rstd, In x, In gamma, float eps);
 using RmsnormBackward = void(Stream&, Out dx, Acc dgamma, In dy, In x, In rstd, In gamma, In dskip);
 namespace cpu {
-RmsnormForward rmsnorm_forward;
-RmsnormBackward rmsnorm_backward;
+LACLIP_CPU_OP(RmsnormForward, rmsnorm_forward)
+LACLIP_CPU_OP(RmsnormBackward, rmsnorm_backward)
 }  // namespace cpu
 namespace cuda {
 RmsnormForward rmsnorm_forward;

@@ -27,8 +27,8 @@ inline void check_rope_rows(const char* op, const InOut& qkv, In table, RopeOpti
 using RopeForward = void(Stream&, InOut qkv, In table, In positions, RopeOptions);
 using RopeBackward = void(Stream&, InOut dqkv, In table, In positions, RopeOptions);
 namespace cpu {
-RopeForward rope_forward;
-RopeBackward rope_backward;
+LACLIP_CPU_OP(RopeForward, rope_forward)
+LACLIP_CPU_OP(RopeBackward, rope_backward)
 }  // namespace cpu
 namespace cuda {
 RopeForward rope_forward;

@@ -21,7 +21,7 @@ struct SamplingOptions {
 
 using Sample = void(Stream&, Out token, Out logprob, In logits, In u, SamplingOptions);
 namespace cpu {
-Sample sample;
+LACLIP_CPU_OP(Sample, sample)
 }  // namespace cpu
 namespace cuda {
 Sample sample;

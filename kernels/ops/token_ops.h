@@ -10,8 +10,8 @@ namespace laclip {
 using GatherRowsForward = void(Stream&, Out y, In x, In rows);
 using GatherRowsBackward = void(Stream&, Out dx, In dy, In rows);
 namespace cpu {
-GatherRowsForward gather_rows_forward;
-GatherRowsBackward gather_rows_backward;
+LACLIP_CPU_OP(GatherRowsForward, gather_rows_forward)
+LACLIP_CPU_OP(GatherRowsBackward, gather_rows_backward)
 }  // namespace cpu
 namespace cuda {
 GatherRowsForward gather_rows_forward;

@@ -1,11 +1,10 @@
 #include "kernels/simt/launch.h"
 
-#include <omp.h>
-
 #include <atomic>
 #include <mutex>
 
 #include "base/check.h"
+#include "base/parallel.h"
 #include "base/philox.h"
 #include "kernels/simt/device_memory.h"
 
@@ -23,9 +22,8 @@ void run_blocks(const Kernel& kernel, const Settings& settings, int os_threads) 
   std::exception_ptr error;
   std::mutex error_mutex;
   std::atomic<bool> stop = false;
-#pragma omp parallel for schedule(dynamic) num_threads(os_threads) if (os_threads > 1)
-  for (int64_t i = 0; i < blocks; ++i) {
-    if (stop) continue;
+  const auto run_one = [&](int64_t i) {
+    if (stop) return;
     const int64_t b = settings.order == Order::forward    ? i
                       : settings.order == Order::reversed ? blocks - 1 - i
                                                           : int64_t(shuffled[size_t(i)]);
@@ -38,7 +36,11 @@ void run_blocks(const Kernel& kernel, const Settings& settings, int os_threads) 
       if (!error) error = std::current_exception();
       stop = true;
     }
-  }
+  };
+  if (os_threads > 1)
+    parallel_for(blocks, run_one);
+  else
+    for (int64_t i = 0; i < blocks; ++i) run_one(i);
   if (error) std::rethrow_exception(error);
 }
 
@@ -86,7 +88,7 @@ void run_grid(const Kernel& kernel) {
     if (settings().prove)
       prove(kernel, settings());
     else
-      run_blocks(kernel, settings(), omp_in_parallel() ? 1 : omp_get_max_threads());
+      run_blocks(kernel, settings(), thread_count());
   } catch (const std::exception& e) {
     throw Error(fmt::format("{}: {}", kernel.name, e.what()));
   }

@@ -94,8 +94,8 @@ TEST(BenchCommand, ListsRowsAndMeasuresThoseThatAreAskedFor) {
   for (const std::string& line : lines) {
     const Json measured = Json::parse(line);
     EXPECT_EQ(measured["op"], "linear_forward");
-    EXPECT_GT(measured["seconds"], 0);
-    EXPECT_GE(measured["sets"], 3);
+    EXPECT_GT(measured["seconds"].get<double>(), 0);
+    EXPECT_GE(measured["sets"].get<int64_t>(), 3);
     EXPECT_THAT(measured["algorithm"].get<std::string>(), Not(testing::IsEmpty()));
   }
   const test::Outcome wrong = test::run({"bench", "ops", "--only", "("});

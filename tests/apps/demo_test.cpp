@@ -1,5 +1,5 @@
 // laclip demo: ordinary commands to a table and a report, from which a kill takes nothing.
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>

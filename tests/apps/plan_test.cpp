@@ -36,6 +36,13 @@ TEST(Plan, TheLargestBatchIsTheLastThatFits) {
   EXPECT_EQ(plan({"--memory", "1M"})["largest_batch"], 0);
 }
 
+TEST(Plan, ThePrecisionIsTheOneThatTrainingTakes) {
+  EXPECT_EQ(plan({"--device", "cpu"})["precision"], "fp32");
+  EXPECT_EQ(plan({"--device", "cuda"})["precision"], "bf16");
+  EXPECT_EQ(plan({"--device", "cuda", "--precision", "fp32"})["precision"], "fp32");
+  EXPECT_TRUE(plan({"--device", "cuda"})["bytes"].contains("weights (bf16)"));
+}
+
 TEST(Plan, TrainingTakesNoMore) {
   const int64_t batch = 8, before = cuda_memory().free;
   const Json planned = plan({"--batch-size", std::to_string(batch), "--precision", "bf16"});

@@ -82,7 +82,8 @@ TEST_F(PretrainCommand, WritesAFolderThatGeneratesWhatItLearned) {
   ASSERT_EQ(outcome.code, 0) << outcome.err;
   double validation = 100;
   for (const std::string& line : read_lines(folder_ / "logs/run/metrics.jsonl"))
-    if (const Json row = Json::parse(line); row["stage"] == "val") validation = row["loss"];
+    if (const Json row = Json::parse(line); row["stage"] == "val")
+      validation = row["loss"].get<double>();
   EXPECT_LT(validation, 1.0);
   const Outcome text = test::run({"generate", "--model", checkpoint("run").string(), "--tokenizer",
                                   (checkpoint("run") / "tokenizer.model").string(), "--prompt",

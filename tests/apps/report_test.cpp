@@ -1,5 +1,5 @@
 // laclip report: the page is well formed, says what the files say, and needs nothing else.
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>

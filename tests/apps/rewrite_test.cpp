@@ -1,6 +1,9 @@
 // laclip rewrite and laclip generate, on a tiny LLaMA made here and on a real (small) one.
-#include <fmt/format.h>
+#include <fmt/core.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include <set>
 
 #include "base/json.h"
 #include "tests/apps/tiny_llama.h"
@@ -13,6 +16,8 @@ namespace {
 using test::Outcome;
 using test::Program;
 using test::TinyLlama;
+using ::testing::ContainsRegex;
+using ::testing::HasSubstr;
 using Arguments = std::vector<std::string>;
 
 class RewriteCommand : public testing::Test {
@@ -24,6 +29,8 @@ class RewriteCommand : public testing::Test {
     for (int i = 0; i < 40; ++i) captions += fmt::format("A dog number {} runs in the park .\n", i);
     captions += "an arrow => inside\n\n" + std::string(900, 'x') + "\nThe last one\n";
     write_atomically(folder_ / "captions.txt", captions);
+    write_atomically(folder_ / "few.json",
+                     R"({"pairs": [["a dog", "A dog."], ["a cat", "One cat."], ["a", "An A."]]})");
   }
   Arguments arguments(const std::string& output, const Arguments& more = {}) const {
     Arguments list{"rewrite",
@@ -45,6 +52,13 @@ class RewriteCommand : public testing::Test {
                    "30",
                    "--output",
                    (folder_ / output).string()};
+    list.insert(list.end(), more.begin(), more.end());
+    return list;
+  }
+  // Anew for each caption, of three pairs, which make six triples.
+  Arguments few_examples(const Arguments& more = {}) const {
+    Arguments list{"--example-sets", "0",   "--pairs", (folder_ / "few.json").string(),
+                   "--precision",    "fp32"};
     list.insert(list.end(), more.begin(), more.end());
     return list;
   }
@@ -106,20 +120,58 @@ TEST_F(RewriteCommand, SlotsShardsAndExampleSetsOrderDoNotChangeTheText) {
   EXPECT_NE(text("seed.txt"), text("whole.txt"));
 }
 
+TEST_F(RewriteCommand, CaptionsOfTheSameExamplesShareTheirPrefix) {
+  const Outcome outcome = test::run(arguments("a", few_examples()));
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  std::set<std::string> triples;
+  for (const std::string& line : read_lines(folder_ / "a.jsonl")) {
+    const Json row = Json::parse(line);
+    if (row["tokens"] > 0) triples.insert(row["examples"].dump());
+  }
+  EXPECT_EQ(triples.size(), 6u);
+  EXPECT_NE(outcome.err.find("6 prefixes computed"), std::string::npos) << outcome.err;
+  for (const char* slots : {"1", "7", "64"}) {
+    ASSERT_EQ(test::run(arguments(slots, few_examples({"--batch-size", slots}))).code, 0);
+    EXPECT_EQ(text(std::string(slots) + ".jsonl"), text("a.jsonl")) << slots;
+  }
+}
+
+TEST_F(RewriteCommand, SlotsGoByTheDeviceAndMemoryIsCounted) {
+  const Outcome help = test::run({"rewrite", "--help"});
+  EXPECT_THAT(help.out, ContainsRegex("--batch-size[^\n]*=auto"));
+  for (const auto& [device, slots] : {std::pair{"cpu", 64}, {"cuda", 256}}) {
+    const Outcome outcome =
+        test::run(arguments(device, {"--limit", "1", "--max-new-tokens", "1", "--device", device}));
+    ASSERT_EQ(outcome.code, 0) << outcome.err;
+    EXPECT_THAT(text(std::string(device) + ".config.toml"),
+                HasSubstr(fmt::format("batch-size={}\n", slots)));
+    EXPECT_THAT(outcome.err,
+                ContainsRegex(fmt::format("weights .*keys and values .*{} slots", slots)));
+  }
+  fs::create_directory(folder_ / "out");
+  const Outcome much = test::run(arguments("out/much", {"--batch-size", "200000000"}));
+  EXPECT_EQ(much.code, 1);
+  EXPECT_THAT(much.err,
+              ContainsRegex(
+                  "200000000 captions at once take .* are free; use a smaller --batch-size"));
+  EXPECT_TRUE(fs::is_empty(folder_ / "out"));
+  EXPECT_EQ(test::run(arguments("out/none", {"--batch-size", "0"})).code, 2);
+}
+
 TEST_F(RewriteCommand, AKillIsContinuedToTheSameOutput) {
-  const Outcome whole = test::run(arguments("whole"));
+  const Outcome whole = test::run(arguments("whole", few_examples()));
   ASSERT_EQ(whole.code, 0) << whole.err;
   const fs::path part = folder_ / "killed.part.jsonl";
   size_t kills = 0;
   for (size_t lines : {2, 9, 25}) {
-    Program program(arguments("killed", {"--batch-size", "2"}));
+    Program program(arguments("killed", few_examples({"--batch-size", "2"})));
     const Outcome outcome =
         program.stop(SIGKILL, [&] { return fs::exists(part) && read_lines(part).size() >= lines; });
     kills += outcome.code == 128 + SIGKILL;
     EXPECT_EQ(fs::exists(folder_ / "killed.jsonl"), fs::exists(folder_ / "killed.txt"));
   }
   EXPECT_GE(kills, 2u);
-  const Outcome last = test::run(arguments("killed"));
+  const Outcome last = test::run(arguments("killed", few_examples()));
   ASSERT_EQ(last.code, 0) << last.err;
   EXPECT_NE(last.err.find("going on after"), std::string::npos) << last.err;
   const auto summary = [](const std::string& err) { return err.substr(err.rfind(".txt: ")); };
@@ -127,7 +179,7 @@ TEST_F(RewriteCommand, AKillIsContinuedToTheSameOutput) {
   EXPECT_EQ(text("killed.jsonl"), text("whole.jsonl"));
   EXPECT_EQ(text("killed.txt"), text("whole.txt"));
   EXPECT_FALSE(fs::exists(part));
-  const Outcome again = test::run(arguments("killed"));
+  const Outcome again = test::run(arguments("killed", few_examples()));
   EXPECT_EQ(again.code, 0);
   EXPECT_NE(again.err.find("nothing to do"), std::string::npos) << again.err;
 }

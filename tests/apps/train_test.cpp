@@ -1,5 +1,5 @@
 // laclip train and laclip evaluate, on a small data set made here.
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <gtest/gtest.h>
 
 #include <cstring>
@@ -117,8 +117,9 @@ std::vector<double> losses_of(const fs::path& metrics) {
 // three, an evaluation; the same seed gives the same batches, crops and captions on both devices.
 TEST_F(TrainCommand, TheSameOnBothDevices) {
   const auto train = [&](const char* device, const char* steps) {
-    const Outcome outcome = test::run(arguments(device, {"--device", device, "--steps", steps,
-                                                         "--resume", "latest", "--warmup", "1"}));
+    const Outcome outcome =
+        test::run(arguments(device, {"--device", device, "--precision", "fp32", "--steps", steps,
+                                     "--resume", "latest", "--warmup", "1"}));
     ASSERT_EQ(outcome.code, 0) << outcome.err;
   };
   for (const char* device : {"cpu", "cuda"}) {
@@ -131,13 +132,38 @@ TEST_F(TrainCommand, TheSameOnBothDevices) {
   ASSERT_EQ(cuda.size(), 6u);
   for (size_t i = 0; i < 6; ++i) EXPECT_NEAR(cuda[i] / cpu[i], 1, 1e-4) << "step " << i + 1;
   const auto accuracy = [&](const char* device) {
-    const Outcome outcome = test::run({"evaluate", "--device", device, "--checkpoint",
-                                       path("logs/cuda/checkpoints/latest"), "--tokenizer",
-                                       path("vocab.txt"), "--pairs", path("pairs.jsonl")});
+    const Outcome outcome =
+        test::run({"evaluate", "--device", device, "--precision", "fp32", "--checkpoint",
+                   path("logs/cuda/checkpoints/latest"), "--tokenizer", path("vocab.txt"),
+                   "--pairs", path("pairs.jsonl")});
     EXPECT_EQ(outcome.code, 0) << outcome.err;
     return Json::parse(outcome.out)["metrics"].dump();
   };
   EXPECT_EQ(accuracy("cuda"), accuracy("cpu"));
+}
+
+// bf16 on a GPU, fp32 on a CPU; a run goes on as it was begun, wherever.
+TEST_F(TrainCommand, PrecisionGoesByTheDevice) {
+  const auto train = [&](const std::string& name, const char* device, const char* steps,
+                         const Arguments& more = {}) {
+    Arguments list{"--device", device, "--steps", steps, "--resume", "latest", "--warmup", "1"};
+    list.insert(list.end(), more.begin(), more.end());
+    return test::run(arguments(name, list));
+  };
+  for (const auto& [begun, precision, other] :
+       {std::tuple{"cpu", "fp32", "cuda"}, {"cuda", "bf16", "cpu"}}) {
+    const fs::path run = folder_ / "logs" / begun;
+    const std::string recorded = fmt::format("precision=\"{}\"\n", precision);
+    for (const auto& [device, steps] : {std::pair{begun, "1"}, {other, "2"}}) {
+      const Outcome outcome = train(begun, device, steps);
+      ASSERT_EQ(outcome.code, 0) << outcome.err;
+      EXPECT_NE(read_text(run / "config.toml").find(recorded), std::string::npos) << device;
+    }
+    EXPECT_EQ(losses_of(run / "metrics.jsonl").size(), 2u);
+    const char* wrong = begun == std::string("cpu") ? "bf16" : "fp32";
+    EXPECT_NE(train(begun, begun, "3", {"--precision", wrong}).err.find("made with precision"),
+              std::string::npos);
+  }
 }
 
 TEST_F(TrainCommand, LearnsEvaluatesAndLeavesAWholeRunFolder) {

@@ -1,5 +1,5 @@
 // What training and evaluation read: models, validation sets, checkpoints that are damaged.
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <gtest/gtest.h>
 
 #include "base/json.h"

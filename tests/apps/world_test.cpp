@@ -1,5 +1,5 @@
 // laclip world: the folder, its determinism, EDA, the judge.
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <gtest/gtest.h>
 
 #include <map>

@@ -39,11 +39,11 @@ TEST(Prompts, AreByteIdenticalWithTheReferencePairs) {
         const auto [item, source, target] = draw.examples[k];
         const std::string name = name_of(mode);
         if (mode == RewriteMode::coco)
-          pairs[k] = {json["coco_caption_list"][item][source],
-                      json["coco_caption_list"][item][target]};
+          pairs[k] = {json["coco_caption_list"][item][source].get<std::string>(),
+                      json["coco_caption_list"][item][target].get<std::string>()};
         else
-          pairs[k] = {json[name + "_source_caption_list"][item],
-                      json[name + "_target_caption_list"][item]};
+          pairs[k] = {json[name + "_source_caption_list"][item].get<std::string>(),
+                      json[name + "_target_caption_list"][item].get<std::string>()};
       }
       EXPECT_EQ(prompt_prefix(pairs_of(bank, draw)) + prompt_query(captions[i]),
                 reference_prompt(pairs, captions[i]));
@@ -59,7 +59,8 @@ TEST(Prompts, BuiltInExamplesAreCompleteAndOurOwn) {
   const Json lists = fs::exists(file) ? read_json(file) : Json::object();
   for (const auto& [name, list] : lists.items()) {
     for (const Json& item : list) {
-      for (const Json& caption : item.is_string() ? Json{item} : item) reference.insert(caption);
+      for (const Json& caption : item.is_string() ? Json{item} : item)
+        reference.insert(caption.get<std::string>());
     }
   }
   for (RewriteMode mode : kModes) {

@@ -1,5 +1,5 @@
 // The words, captions, rewrites, documents and the judge of the small world.
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>

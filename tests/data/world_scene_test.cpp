@@ -1,5 +1,5 @@
 // Scenes, drawing and tasks of the small world.
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>

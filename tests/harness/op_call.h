@@ -5,13 +5,12 @@
 #pragma once
 
 #include <gtest/gtest.h>
-#include <omp.h>
-
 #include <cstdlib>
 #include <functional>
 #include <tuple>
 #include <utility>
 
+#include "base/parallel.h"
 #include "kernels/core/op.h"
 #include "tests/harness/operands.h"
 #include "tests/harness/prove_kernels.h"
@@ -137,10 +136,10 @@ class OpCall {
     EXPECT_TRUE(first == run_poisoned(0x00))
         << "the result depends on what was in an output before";
     if (stream_.device() == Device::cpu) {
-      const int threads = omp_get_max_threads();
-      omp_set_num_threads(threads == 1 ? 2 : 1);
+      const int threads = thread_count();
+      set_thread_count(threads == 1 ? 2 : 1);
       EXPECT_TRUE(first == run_poisoned(0xff)) << "the result depends on the number of threads";
-      omp_set_num_threads(threads);
+      set_thread_count(threads);
     }
     for (size_t i = 0; i < items_.size(); ++i) {
       const Item& item = items_[i];

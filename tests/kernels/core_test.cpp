@@ -9,6 +9,9 @@
 #include "kernels/core/graphs.h"
 #include "kernels/core/memory.h"
 #include "kernels/core/op.h"
+#include "kernels/core/profile.h"
+#include "kernels/core/staging.h"
+#include "kernels/core/upload.h"
 #include "kernels/ops/elementwise.h"
 #include "kernels/ops/layernorm.h"
 #include "tests/harness/error_of.h"
@@ -21,7 +24,9 @@ using test::error_of;
 using Probe = void(Stream&, Out y, In x, In b);
 void probe(Stream&, Out, In, In) {}
 [[noreturn]] void probe_on_cuda(Stream&, Out, In, In) { fail("on cuda"); }
-constexpr Op<Probe> probe_op{"probe: y[N 2*C] <- x[N C] b?[N+1]:i32", probe, probe_on_cuda};
+constexpr Op<Probe> probe_op{"probe: y[N 2*C] <- x[N C] b?[N+1]:i32",
+                             {{probe, probe, probe}},
+                             probe_on_cuda};
 
 struct Operands {
   Buffer memory{"test", 4096};

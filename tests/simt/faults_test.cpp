@@ -195,6 +195,7 @@ TEST(Faults, CopiesInTheWrongDirection) {
   int host = 0;
   EXPECT_NE(cudaMemcpyAsync(&host, data.get(), 4, cudaMemcpyHostToDevice, nullptr), cudaSuccess);
   EXPECT_NE(cudaMemcpyAsync(data.get(), &host, 4, cudaMemcpyDeviceToHost, nullptr), cudaSuccess);
+  EXPECT_EQ(cudaGetLastError(), cudaErrorInvalidValue);  // and leaves no error for the next test
 }
 
 TEST(Faults, CopyToTheHostThatIsReadTooEarly) {
