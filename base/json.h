@@ -131,7 +131,15 @@ class Json {
   const Json* begin() const { return elements_.data(); }
   const Json* end() const { return elements_.data() + elements_.size(); }
   const Json& at(size_t index) const;
-  const Json& operator[](size_t index) const { return at(index); }
+  // Both, so that a literal 0 is no null pointer to a name.
+  template <std::integral T>
+  const Json& operator[](T index) const {
+    return at(size_t(index));
+  }
+  template <std::integral T>
+  const Json& operator[](T index) {
+    return at(size_t(index));
+  }
   const Json& back() const { return at(size() - 1); }
   Json& push_back(Json value);  // null becomes an array
 

@@ -126,7 +126,7 @@ TEST_F(RewriteCommand, CaptionsOfTheSameExamplesShareTheirPrefix) {
   std::set<std::string> triples;
   for (const std::string& line : read_lines(folder_ / "a.jsonl")) {
     const Json row = Json::parse(line);
-    if (row["tokens"] > 0) triples.insert(row["examples"].dump());
+    if (row["tokens"].get<int>() > 0) triples.insert(row["examples"].dump());
   }
   EXPECT_EQ(triples.size(), 6u);
   EXPECT_NE(outcome.err.find("6 prefixes computed"), std::string::npos) << outcome.err;

@@ -118,7 +118,7 @@ TEST_F(TrainingInput, AModelFolderKeepsItsPreprocessing) {
   EXPECT_EQ(written("run")["preprocess_cfg"]["mean"], (Json{0.5, 0.5, 0.5}));
   EXPECT_EQ(written("run")["preprocess_cfg"]["std"], (Json{0.25, 0.5, 0.5}));
   EXPECT_EQ(written("run")["preprocess_cfg"]["interpolation"], "bilinear");
-  EXPECT_GT(written("run")["model_cfg"]["text_cfg"]["vocab_size"], 500);
+  EXPECT_GT(written("run")["model_cfg"]["text_cfg"]["vocab_size"].get<int>(), 500);
   EXPECT_EQ(evaluate().code, 0);
   ASSERT_EQ(train("cubic", {"--model", path("model"), "--image-interpolation", "bicubic"}).code, 0);
   EXPECT_EQ(written("cubic")["preprocess_cfg"]["interpolation"], "bicubic");
@@ -197,7 +197,7 @@ TEST_F(TrainingInput, InspectKnowsCheckpointsAndTokenizers) {
   EXPECT_EQ(clip["kind"], "clip");
   EXPECT_EQ(clip["image_size"], 32);
   EXPECT_EQ(clip["step"], 6);
-  EXPECT_GT(clip["parameters"], 10000);
+  EXPECT_GT(clip["parameters"].get<int64_t>(), 10000);
 
   write_atomically(path("tokenizer.model"), "\n\x0e\n\x05<unk");  // cut off
   make_folders(folder_ / "llama");
