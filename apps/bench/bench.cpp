@@ -6,6 +6,7 @@
 #include <cmath>
 #include <map>
 #include <memory>
+#include <vector>
 
 #include "apps/bench/ceilings.h"
 #include "apps/bench/decode_bench.h"
@@ -37,7 +38,7 @@ class Bench {
 
   void run() {
     if (o_.what == "device") device();
-    if (o_.what == "ops" || o_.what == "gpu") bench_ops({device_, scale(), o_.repeats}, rows_);
+    if (o_.what == "ops" || o_.what == "gpu") ops();
     if (o_.what == "all" || o_.what == "ceilings") ceilings();
     if (o_.what == "all" || o_.what == "step") step(step_options(), o_.profile);
     if (o_.what == "all" || o_.what == "decode") decode(decode_options());
@@ -46,7 +47,12 @@ class Bench {
   }
 
  private:
-  double scale() const { return o_.small ? 0.0002 : o_.scale; }
+  void ops() {
+    OpBenchOptions ops{.device = device_, .scale = scale(), .repeats = o_.repeats};
+    if (o_.small) ops.width = 64, ops.repeats = 1;
+    bench_ops(ops, rows_);
+  }
+  double scale() const { return o_.small ? 1e-6 : o_.scale; }
 
   StepBenchOptions step_options() const {
     StepBenchOptions step = o_.step;
@@ -107,11 +113,14 @@ class Bench {
     s.precision = DType::bf16;
     s.batch = o_.small ? 2 : 256;
     s.repeats = o_.small ? 1 : 10;
-    for (const char* model : {"ViT-B-16", "ViT-B-32"})
+    const std::vector<std::string> models = o_.small
+                                                ? std::vector<std::string>{"ViT-T-8-world"}
+                                                : std::vector<std::string>{"ViT-B-16", "ViT-B-32"};
+    for (const std::string& model : models)
       for (int length : {77, 22}) {
-        s.model = o_.small ? "ViT-T-8-world" : model;
+        s.model = model;
         s.text_length = o_.small ? length / 11 : length;
-        step(s, length == 77 && std::string_view(model) == "ViT-B-16");
+        step(s, length == 77 && model == models.front());
       }
     DecodeBenchOptions d = decode_options();
     d.repeats = o_.small ? 1 : 2;
@@ -169,7 +178,7 @@ void add_bench_command(Program& program) {
   count("--repeats", o->repeats, "the median counts");
   command.add_option("--scale", o->scale, "of the sizes that `ops` takes; 1 = ViT-B-16, batch 256")
       .check(kPositive);
-  command.add_flag("--small", o->small, "`gpu` with tiny sizes, to see that it runs");
+  command.add_flag("--small", o->small, "`gpu` and `ops` with tiny sizes, to see that they run");
   command.add_flag("--profile", o->profile, "time of each op of the step");
   command.add_option("-o,--output", o->output,
                      "also write the JSON lines to this file, each when it is measured");

@@ -16,13 +16,14 @@ namespace {
 // Calls on sets of operands that take turns, so many that no cache holds what the next call reads.
 class Rotation {
  public:
-  Rotation(Stream& stream, Noise& noise, const OpRow& row) : stream_(stream) {
+  Rotation(Stream& stream, Noise& noise, const OpRow& row, double scale) : stream_(stream) {
+    const auto enough = int64_t(std::min(scale, 1.0) * kBytes);
     do {
       sets_.emplace_back(stream, noise);
       calls_.push_back(row.make(sets_.back()));
     } while (
         int(sets_.size()) < kLeastSets ||
-        (int(sets_.size()) < kMostSets && int64_t(sets_.size()) * sets_.front().size() < kBytes));
+        (int(sets_.size()) < kMostSets && int64_t(sets_.size()) * sets_.front().size() < enough));
     for (const auto& call : calls_) call(stream_);  // working memory grows, GEMMs are timed
     stream_.synchronize();
   }
@@ -37,7 +38,7 @@ class Rotation {
 
  private:
   static constexpr int kLeastSets = 3, kMostSets = 16;
-  static constexpr int64_t kBytes = 256 << 20;  // four times the largest L2 cache of a GPU
+  static constexpr double kBytes = 256 << 20;  // four times the largest L2 cache of a GPU
 
   Stream& stream_;
   std::deque<Operands> sets_;
@@ -50,7 +51,7 @@ class OpBench {
   explicit OpBench(const OpBenchOptions& o) : o_(o), stream_(o.device), noise_(stream_) {}
   void run(BenchRows& rows) {
     rows.measure("ceilings", [&] { return ceilings(); });
-    for (const OpRow& row : op_rows(o_.scale))
+    for (const OpRow& row : op_rows(o_.scale, o_.width))
       rows.measure(row.name(), [&] { return measured(row); });
   }
   double product(int64_t n, DType type);
@@ -73,25 +74,25 @@ class OpBench {
 };
 
 double OpBench::product(int64_t n, DType type) {
-  Rotation calls(
-      stream_, noise_,
-      {"", "", type, 0, 0, [&](Operands& o) -> OpRow::Call {
-         const auto matrix = [&](float deviation) {
-           return type == DType::f32 ? o.f32({n, n}, deviation) : o.bf16({n, n}, deviation);
-         };
-         const Tensor x = matrix(1), w = matrix(1), y = matrix(1);
-         return [=](Stream& s) { linear_forward(s, y, x, w, none, none); };
-       }});
+  OpRow row;
+  row.make = [&](Operands& o) -> OpRow::Call {
+    const auto matrix = [&] { return type == DType::f32 ? o.f32({n, n}) : o.bf16({n, n}); };
+    const Tensor x = matrix(), w = matrix(), y = matrix();
+    return [=](Stream& s) { linear_forward(s, y, x, w, none, none); };
+  };
+  Rotation calls(stream_, noise_, row, o_.scale);
   return 2 * std::pow(double(n), 3) / seconds_of(calls) / 1e9;
 }
 
 Json OpBench::ceilings() {
   const int64_t count = int64_t(double(1 << 27) * o_.scale) + 1;
+  OpRow copies;
+  copies.make = [&](Operands& o) -> OpRow::Call {
+    const Tensor from = o.f32({count}), to = o.f32({count});
+    return [=](Stream& s) { copy(s, to, from); };
+  };
   {
-    Rotation calls(stream_, noise_, {"", "", DType::f32, 0, 0, [&](Operands& o) -> OpRow::Call {
-                                       const Tensor from = o.f32({count}), to = o.f32({count});
-                                       return [=](Stream& s) { copy(s, to, from); };
-                                     }});
+    Rotation calls(stream_, noise_, copies, o_.scale);
     copy_gbs_ = 8 * double(count) / seconds_of(calls) / 1e9;
   }
   const int64_t n = std::max<int64_t>(16, int64_t(8192 * std::cbrt(o_.scale)));
@@ -105,7 +106,7 @@ Json OpBench::ceilings() {
 }
 
 Json OpBench::measured(const OpRow& r) {
-  Rotation calls(stream_, noise_, r);
+  Rotation calls(stream_, noise_, r, o_.scale);
   const double seconds = seconds_of(calls);
   const double gbs = r.bytes / seconds / 1e9, gflops = r.flops / seconds / 1e9;
   Json row = {{"bench", "op"},      {"op", r.op},
@@ -130,7 +131,7 @@ Json OpBench::measured(const OpRow& r) {
 void bench_ops(const OpBenchOptions& options, BenchRows& rows) { OpBench(options).run(rows); }
 
 double product_gflops(Device device, int64_t n, DType type) {
-  return OpBench({device, 1, 3}).product(n, type);
+  return OpBench({.device = device, .repeats = 3}).product(n, type);
 }
 
 }  // namespace laclip

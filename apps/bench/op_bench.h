@@ -9,8 +9,9 @@ namespace laclip {
 
 struct OpBenchOptions {
   Device device = Device::cpu;
-  double scale = 1;  // of the rows and parameters: 1 = those of ViT-B-16 at a batch of 256
-  int repeats = 5;   // the median counts
+  double scale = 1;     // of the rows and parameters: 1 = those of ViT-B-16 at a batch of 256
+  int64_t width = 768;  // of the image tower, in heads of 64
+  int repeats = 5;      // the median counts
 };
 
 // A row for each op and shape: {"bench": "op", "op", "shape", "precision", "seconds", "gbs", "gflops",

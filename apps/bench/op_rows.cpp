@@ -48,11 +48,11 @@ using Call = OpRow::Call;
 
 class OpList {
  public:
-  explicit OpList(double scale) : scale_(scale) {}
+  OpList(double scale, int64_t width) : scale_(scale), width_(width) {}
   std::vector<OpRow> rows() {
-    norms(768);
-    activations(3072);
-    products(768, 3072);
+    norms(width_);
+    activations(4 * width_);
+    products(width_, 4 * width_);
     attention(50, false);
     attention(77, true);
     attention(197, false);
@@ -88,6 +88,7 @@ class OpList {
   void token_choice();
 
   double scale_;
+  int64_t width_;
   std::vector<OpRow> rows_;
 };
 
@@ -179,24 +180,25 @@ void OpList::epilogues(int64_t N, int64_t C, int64_t F) {
 }
 
 void OpList::attention(int64_t T, bool causal) {
-  constexpr int kHeads = 12;
-  constexpr int64_t kHeadSize = 64, C = kHeads * kHeadSize;
+  constexpr int kHeadSize = 64;
+  const int64_t C = width_;
+  const int heads = int(C) / kHeadSize;
   const int64_t B = scaled(256), N = B * T;
   const std::string shape = fmt::format("{} x {}{}", B, T, causal ? " causal" : "");
-  const AttentionOptions options{.heads = kHeads, .key_heads = kHeads, .causal = causal};
+  const AttentionOptions options{.heads = heads, .key_heads = heads, .causal = causal};
   const double n = double(N), pairs = n * double(T) * (causal ? 0.5 : 1);
   const double row = 2 * n * double(C);
   std::vector<int32_t> offsets;
   for (int64_t b = 0; b <= B; ++b) offsets.push_back(int32_t(b * T));
   add("attention_forward", shape, DType::bf16, 4 * row, 4 * pairs * double(C),
       [=](Operands& o) -> Call {
-        const Tensor qkv = o.bf16({N, 3 * C}), y = o.bf16({N, C}), lse = o.f32({N, kHeads}),
+        const Tensor qkv = o.bf16({N, 3 * C}), y = o.bf16({N, C}), lse = o.f32({N, heads}),
                      at = o.list(offsets);
         return [=](Stream& s) { attention_forward(s, y, lse, qkv, at, options); };
       });
   add("attention_backward", shape, DType::bf16, 8 * row, 10 * pairs * double(C),
       [=](Operands& o) -> Call {
-        const Tensor qkv = o.bf16({N, 3 * C}), y = o.bf16({N, C}), lse = o.f32({N, kHeads}),
+        const Tensor qkv = o.bf16({N, 3 * C}), y = o.bf16({N, C}), lse = o.f32({N, heads}),
                      dy = o.bf16({N, C}), dqkv = o.bf16({N, 3 * C}), at = o.list(offsets);
         attention_forward(o.stream(), y, lse, qkv, at, options);
         return [=](Stream& s) { attention_backward(s, dqkv, dy, qkv, y, lse, at, options); };
@@ -318,6 +320,6 @@ void OpList::token_choice() {
 
 }  // namespace
 
-std::vector<OpRow> op_rows(double scale) { return OpList(scale).rows(); }
+std::vector<OpRow> op_rows(double scale, int64_t width) { return OpList(scale, width).rows(); }
 
 }  // namespace laclip

@@ -44,7 +44,7 @@ struct OpRow {
   std::string name() const { return op + " " + shape; }
 };
 
-// scale: of the rows and parameters; 1 = those of ViT-B-16 at a batch of 256.
-std::vector<OpRow> op_rows(double scale);
+// scale: of the rows and parameters; 1 = those of ViT-B-16 at a batch of 256. width: of the image tower.
+std::vector<OpRow> op_rows(double scale, int64_t width);
 
 }  // namespace laclip

@@ -30,7 +30,7 @@ STUB
 export PATH=$stubs:$PATH
 scale_of_limits=10
 bench_options=(--llama tests/golden/llama_tied/config.json --small)
-op_options=(--scale 0.0002)
+op_options=(--small)
 peer_options=(--small)
 filter_all='Bf16.*:Reduce.*:Layernorm.V*:Linear.Forward:Graphs.*:LlamaGolden.*cuda*'
 filter_library='Linear.Forward'

@@ -185,7 +185,7 @@ report() {
   {
     echo "# ${device:-no GPU}, $(date +%Y-%m-%d)"
     printf '\n```\n%s\n%s\n```\n' "$environment" "$(cat "$work/device.log")"
-    printf '\n%s\n' "Pack: $(cat BUILD). cuBLASLt: ${library:-not found}. $(nproc) CPU cores. \
+    printf '\n%s\n' "Pack: $(cat BUILD). Library: ${library:-no cuBLASLt}. $(nproc) CPU cores. \
 Medians; random normal data; operands of single ops rotate, so that no cache holds them."
     printf '\n| stage | | seconds |\n|---|---|---|\n'
     printf '%s\n' "${lines[@]}"
