@@ -75,7 +75,8 @@ void score(float* scores, int64_t scores_row, const float* queries, int64_t quer
       }
     }
   };
-  constexpr int kChains = kVectorBytes == 64 ? 4 : 2;  // times four tokens: what the registers hold
+  constexpr int kMost = kVectorBytes == 64 ? 4 : 2;  // times four tokens: what the registers hold
+  constexpr int kChains = Q < kMost ? Q : kMost;
   int64_t t = 0;
   for (; t + 4 <= tokens; t += 4) {
     int q = 0;
