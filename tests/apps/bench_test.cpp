@@ -34,7 +34,7 @@ TEST(BenchRows, ARowIsInTheFileWhenItIsMeasured) {
   BenchRows rows("", false, folder / "rows.jsonl");
   rows.measure("first", [] { return row(1); });
   EXPECT_EQ(read_text(folder / "rows.jsonl"), "{\"value\":1}\n");
-  rows.measure("several", [] { return Json::array({row(2), row(3)}); });
+  rows.measure("several", [] { return Json{row(2), row(3)}; });
   EXPECT_EQ(read_lines(folder / "rows.jsonl").size(), 3u);
   rows.finish();
 }
