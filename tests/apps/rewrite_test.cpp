@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <set>
 
 #include "base/json.h"
@@ -130,9 +131,23 @@ TEST_F(RewriteCommand, CaptionsOfTheSameExamplesShareTheirPrefix) {
   }
   EXPECT_EQ(triples.size(), 6u);
   EXPECT_NE(outcome.err.find("6 prefixes computed"), std::string::npos) << outcome.err;
-  for (const char* slots : {"1", "7", "64"}) {
-    ASSERT_EQ(test::run(arguments(slots, few_examples({"--batch-size", slots}))).code, 0);
-    EXPECT_EQ(text(std::string(slots) + ".jsonl"), text("a.jsonl")) << slots;
+}
+
+TEST_F(RewriteCommand, RecordsDependNeitherOnSlotsNorOnThreads) {
+  for (const char* precision : {"fp32", "bf16"}) {
+    const auto records = [&](const std::string& slots, int threads) {
+      const std::string name = fmt::format("{}-{}-{}", precision, slots, threads);
+      ::setenv("OMP_NUM_THREADS", std::to_string(threads).c_str(), 1);  // of the program
+      const Outcome outcome = test::run(
+          arguments(name, few_examples({"--precision", precision, "--batch-size", slots})));
+      ::unsetenv("OMP_NUM_THREADS");
+      EXPECT_EQ(outcome.code, 0) << outcome.err;
+      return text(name + ".jsonl");
+    };
+    const std::string want = records("64", 1);
+    for (const auto& [slots, threads] :
+         {std::pair{"1", 1}, {"1", 2}, {"7", 1}, {"7", 3}, {"64", 2}, {"64", 3}})
+      EXPECT_EQ(records(slots, threads), want) << precision << ' ' << slots << ' ' << threads;
   }
 }
 
