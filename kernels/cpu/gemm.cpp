@@ -175,8 +175,8 @@ class Product {
     row_blocks_ = ceil_div(g_.m, block_rows_);
     const int64_t blocks = ceil_div(words_, method_.block);
     block_words_ = blocks ? round_up(ceil_div(words_, blocks), method_.unit) : 1;
-    // At least four tasks a thread, if they do not become too narrow to pay for the packing of a.
-    const int64_t least = (shares_a() ? 4 : 8) * method_.columns;
+    // At least four tasks a thread, if those that pack a do not become too narrow to pay for it.
+    const int64_t least = (shares_a() ? 1 : 8) * method_.columns;
     const int64_t wanted = ceil_div(g_.n * row_blocks_, 4 * threads);
     task_columns_ = std::clamp(round_up(wanted, method_.columns), least, kMostColumns);
   }

@@ -7,6 +7,7 @@
 #include <bit>
 #include <cstdint>
 #include <cstring>
+#include <type_traits>
 
 #include "kernels/core/dtype.h"
 
@@ -57,9 +58,9 @@ template <>
 struct Word<bf16, Words::fp32> {
   static constexpr int64_t kDepth = 1;
   static Quad along_k(const bf16* from) {
-    uint16_t bits[4];
-    std::memcpy(bits, from, sizeof bits);
-    return Quad{bits[0], bits[1], bits[2], bits[3]} << 16;
+    uint16_t bits __attribute__((vector_size(8)));
+    std::memcpy(&bits, from, sizeof bits);
+    return __builtin_convertvector(bits, Quad) << 16;
   }
   static uint32_t at(const bf16* from, int64_t, int64_t) { return uint32_t(from->bits) << 16; }
 };
@@ -97,12 +98,16 @@ void pack_panel(uint32_t* to, const Lines& from, int64_t first, int64_t begin, i
                                  word * kDepth);
         transpose(quads);
         uint32_t* out = to + word * W + line;
-        if (width == 4) {
-          for (int64_t i = 0; i < 4; ++i) store_quad(out + i * W, quads[i]);
-        } else {
+        const auto store = [&](auto count) {  // of lines; a constant where panels are whole
           for (int64_t i = 0; i < 4; ++i)
-            std::memcpy(out + i * W, &quads[i], size_t(width) * sizeof(uint32_t));
-        }
+            std::memcpy(out + i * W, &quads[i], size_t(count) * sizeof(uint32_t));
+        };
+        if (width == 4)
+          store(std::integral_constant<int64_t, 4>{});
+        else if (width == W % 4)
+          store(std::integral_constant<int64_t, W % 4>{});
+        else
+          store(width);
       }
       for (; word < used; ++word)
         for (int64_t i = 0; i < width; ++i)

@@ -99,9 +99,12 @@ Multiply* tile_function(int64_t rows, int panels) {
 // Pairs of bf16 [words][kColumns] as fp32 [2 words][kColumns].
 inline void widen_panel(uint32_t* to, const uint32_t* pairs, int64_t words) {
   for (int64_t word = 0; word < words; ++word, pairs += kColumns, to += 2 * kColumns)
-    for (int64_t j = 0; j < kColumns; ++j) {
-      to[j] = pairs[j] << 16;
-      to[j + kColumns] = pairs[j] & 0xffff0000u;
+    for (int64_t j = 0; j < kColumns; j += kLanes) {
+      Bits bits;
+      std::memcpy(&bits, pairs + j, sizeof bits);
+      const Bits first = bits << 16, second = bits & 0xffff0000u;
+      std::memcpy(to + j, &first, sizeof first);
+      std::memcpy(to + j + kColumns, &second, sizeof second);
     }
 }
 
