@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include <array>
 #include <cmath>
 #include <numbers>
 
@@ -11,8 +12,12 @@
 
 namespace laclip {
 
+struct SeenTensors {
+  Tensor prefix_begin, prefix_count, own_begin, own_count;
+};
 struct RowTensors {
-  Tensor ids, positions, where, prefix_begin, prefix_count, own_begin, own_count, wanted;
+  Tensor ids, positions, where, wanted;
+  SeenTensors seen, seen_by_wanted;
 };
 
 namespace {
@@ -132,51 +137,71 @@ Tensor Llama::rope_table() const {
 void Llama::forward(Step& step, const LlamaRows& rows, const KvPool& pool, Out logits,
                     Graphs* graphs) const {
   const ArenaScope scope(step.arena);
-  const auto [ids, positions, where, prefix_begin, prefix_count, own_begin, own_count, wanted] =
-      step.on_device<8>({&rows.ids, &rows.positions, &rows.where, &rows.prefix_begin,
-                         &rows.prefix_count, &rows.own_begin, &rows.own_count, &rows.wanted});
-  const RowTensors at{ids,          positions, where,     prefix_begin,
-                      prefix_count, own_begin, own_count, wanted};
+  std::array<std::vector<int32_t>, 4> of_wanted;
+  const std::array seen{&rows.prefix_begin, &rows.prefix_count, &rows.own_begin, &rows.own_count};
+  for (size_t i = 0; i < 4; ++i)
+    for (const int32_t row : rows.wanted) of_wanted[i].push_back((*seen[i])[size_t(row)]);
+  const auto there = step.on_device<12>({&rows.ids, &rows.positions, &rows.where, &rows.wanted,
+                                         seen[0], seen[1], seen[2], seen[3], &of_wanted[0],
+                                         &of_wanted[1], &of_wanted[2], &of_wanted[3]});
+  const RowTensors at{there[0],
+                      there[1],
+                      there[2],
+                      there[3],
+                      {there[4], there[5], there[6], there[7]},
+                      {there[8], there[9], there[10], there[11]}};
   if (!graphs) return infer(step, at, pool, logits);
   graphs->run({rows.count(), int64_t(rows.wanted.size())}, [&] { infer(step, at, pool, logits); });
 }
 
-// All but what comes from the host.
+// All but what comes from the host. The last block stores the keys and values of all rows, and ends only those whose
+// logits are wanted.
 void Llama::infer(Step& step, const RowTensors& rows, const KvPool& pool, Out logits) const {
   const int64_t N = rows.ids[0], C = config_.width;
-  const Tensor x = step.tensor({N, C});
+  const Tensor x = step.tensor({N, C}), qkv = step.tensor({N, config_.qkv_width()});
   embedding_forward(step.stream, x, tokens_->value, none, rows.ids, none);
-  for (size_t i = 0; i < blocks_.size(); ++i)
-    infer_block(step, blocks_[i], x, rows, pool.keys(int64_t(i)), pool.values(int64_t(i)));
+  for (int64_t i = 0; i < config_.layers; ++i) {
+    infer_keys(step, blocks_[size_t(i)], qkv, x, rows, pool.keys(i), pool.values(i));
+    if (i < config_.layers - 1)
+      infer_rest(step, blocks_[size_t(i)], x, qkv, rows.seen, pool.keys(i), pool.values(i));
+  }
 
   if (!rows.wanted) return;
-  const int64_t R = rows.wanted[0];
-  const Tensor last = step.tensor({R, C}), normed = step.tensor({R, C});
+  const int64_t R = rows.wanted[0], i = config_.layers - 1;
+  const Tensor last = step.tensor({R, C}), last_qkv = step.tensor({R, config_.qkv_width()});
   gather_rows_forward(step.stream, last, x, rows.wanted);
+  gather_rows_forward(step.stream, last_qkv, qkv, rows.wanted);
+  infer_rest(step, blocks_.back(), last, last_qkv, rows.seen_by_wanted, pool.keys(i),
+             pool.values(i));
+  const Tensor normed = step.tensor({R, C});
   rmsnorm_forward(step.stream, normed, none, last, final_norm_.gamma->value, final_norm_.eps);
   linear_forward(step.stream, logits, normed, head_->value, none, none);
 }
 
-// A block on rows that see cached keys and values; x is changed in place.
-void Llama::infer_block(Step& step, const RotaryBlock& block, Tensor x, const RowTensors& rows,
-                        Tensor keys, Tensor values) const {
+// qkv of rows x; keys and values go to the pool.
+void Llama::infer_keys(Step& step, const RotaryBlock& block, Tensor qkv, Tensor x,
+                       const RowTensors& rows, Tensor keys, Tensor values) const {
   const ArenaScope scope(step.arena);
-  Stream& stream = step.stream;
-  const int64_t N = x[0];
-  const auto& [qkv_matrix, o, heads, key_heads] = block.attention;
+  const Tensor normed = step.tensor(x.shape);
+  rmsnorm_forward(step.stream, normed, none, x, block.norm_1.gamma->value, block.norm_1.eps);
+  block.attention.qkv.forward(step, normed, qkv);
+  rope_forward(step.stream, qkv, rope_table(), rows.positions,
+               {block.attention.heads, block.attention.key_heads});
+  kv_append(step.stream, keys, values, qkv, rows.where);
+}
+
+// The rest of the block on rows that see cached keys and values; x is changed in place.
+void Llama::infer_rest(Step& step, const RotaryBlock& block, Tensor x, Tensor qkv,
+                       const SeenTensors& seen, Tensor keys, Tensor values) const {
+  const ArenaScope scope(step.arena);
+  const Tensor attended = step.tensor({x[0], config_.heads * config_.head_size});
+  cached_attention_forward(step.stream, attended, qkv, keys, values, seen.prefix_begin,
+                           seen.prefix_count, seen.own_begin, seen.own_count, block.attention.heads,
+                           block.attention.key_heads);
+  block.attention.o.forward(step, attended, x, x);
 
   const Tensor normed = step.tensor(x.shape);
-  rmsnorm_forward(stream, normed, none, x, block.norm_1.gamma->value, block.norm_1.eps);
-  const Tensor qkv = step.tensor({N, config_.qkv_width()});
-  qkv_matrix.forward(step, normed, qkv);
-  rope_forward(stream, qkv, rope_table(), rows.positions, {heads, key_heads});
-  kv_append(stream, keys, values, qkv, rows.where);
-  const Tensor attended = step.tensor({N, config_.heads * config_.head_size});
-  cached_attention_forward(stream, attended, qkv, keys, values, rows.prefix_begin,
-                           rows.prefix_count, rows.own_begin, rows.own_count, heads, key_heads);
-  o.forward(step, attended, x, x);
-
-  rmsnorm_forward(stream, normed, none, x, block.norm_2.gamma->value, block.norm_2.eps);
+  rmsnorm_forward(step.stream, normed, none, x, block.norm_2.gamma->value, block.norm_2.eps);
   block.mlp.forward(step, normed, x, x);
 }
 

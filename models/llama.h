@@ -75,8 +75,10 @@ class Llama {
  private:
   friend class LlamaTrainer;
   void infer(Step& step, const struct RowTensors& rows, const KvPool& pool, Out logits) const;
-  void infer_block(Step& step, const RotaryBlock& block, Tensor x, const struct RowTensors& rows,
-                   Tensor keys, Tensor values) const;
+  void infer_keys(Step& step, const RotaryBlock& block, Tensor qkv, Tensor x,
+                  const struct RowTensors& rows, Tensor keys, Tensor values) const;
+  void infer_rest(Step& step, const RotaryBlock& block, Tensor x, Tensor qkv,
+                  const struct SeenTensors& seen, Tensor keys, Tensor values) const;
   Tensor rope_table() const;  // [T D]
 
   LlamaConfig config_;

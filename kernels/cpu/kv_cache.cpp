@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "base/parallel.h"
-#include "kernels/cpu/vector.h"
+#include "kernels/cpu/tile.h"
 #include "kernels/cpu/vector_math.h"
 
 namespace laclip::cpu::LACLIP_CPU_LEVEL {
@@ -42,100 +42,250 @@ void check_range(const char* what, Range range, int64_t N, int64_t T) {
           range.begin[n], int64_t(range.begin[n]) + range.count[n], T);
 }
 
-// Queries of one key head that are computed together, so that keys and values are read once for all of them.
-constexpr int64_t kQueries = 4;
+// Queries are lanes of vectors, and the rows of a panel are those whose queries of one key head fill two vectors:
+//
+//   scores[t][lane] = Σ_d key[t][d] query[d][lane]      t: tokens of the prefix, then the own ones of a sequence
+//   sums[d][lane]   = Σ_t value[t][d] exp(scores[t][lane] - largest[lane])
+//
+// So rows of a prefix share the reading of its keys and values. Where few lanes are used, the second product is
+// computed with d along the vectors instead, which adds up the same numbers in the same order: a query's bits depend
+// on no other query.
+constexpr int64_t kPanel = 2 * kLanes;
+// The queries of a sequence are multiplied by whole vectors, whose last may reach behind the panel.
+constexpr int64_t kWidth = kPanel + kLanes;
 
-// scores[q][t] = Σ_d queries[q][d] keys[t][d]: a vector of sums over d, whose lanes are added at the end. The bits
-// of a score do not depend on what else is computed.
-template <int Q, class X>
-void score(float* scores, int64_t scores_row, const float* queries, int64_t queries_row,
-           const X* keys, int64_t keys_row, int64_t tokens, int64_t D) {
-  const int64_t whole = D / kLanes * kLanes;
-  const auto of_tokens = [&]<int R, int T>(int q, int64_t t) {  // R queries from q, T tokens from t
-    Floats sums[R][T] = {};
-    const X* key = keys + t * keys_row;
-    const auto add = [&](int64_t d, auto&& load) {
-      Floats k[T];
-      for (int i = 0; i < T; ++i) k[i] = load(key + i * keys_row + d);
-      for (int r = 0; r < R; ++r) {
-        const Floats left = load_floats(queries + (q + r) * queries_row + d);
-        for (int i = 0; i < T; ++i) sums[r][i] += left * k[i];
-      }
-    };
-    for (int64_t d = 0; d < whole; d += kLanes)
-      add(d, [](const X* from) { return load_floats(from); });
-    if (whole < D) add(whole, [&](const X* from) { return load_part(from, D - whole); });
-    for (int r = 0; r < R; ++r) {
-      float* to = scores + (q + r) * scores_row + t;
-      if constexpr (T == 4) {
-        const Four four = sums_of_lanes(sums[r]);
-        std::memcpy(to, &four, sizeof four);
-      } else {
-        *to = sum_of_lanes(sums[r][0]);
-      }
+// Keys or values of a head in fp32, those of a token `row` elements behind those of the token before.
+struct HeadRows {
+  const float* data;
+  int64_t row;
+};
+
+// Copied to `memory` if they are bf16, or if a row must be filled up to `width` with zeros.
+HeadRows head_rows(float* memory, const float* from, int64_t row, int64_t tokens, int64_t D,
+                   int64_t width) {
+  if (width == D) return {from, row};
+  copy_head(memory, width, from, row, tokens, D);
+  return {memory, width};
+}
+HeadRows head_rows(float* memory, const bf16* from, int64_t row, int64_t tokens, int64_t D,
+                   int64_t width) {
+  copy_head(memory, width, from, row, tokens, D);
+  return {memory, width};
+}
+
+// Rows whose queries are the lanes of a panel: [row, row + rows), `heads` from `head` on.
+struct Panel {
+  int64_t row, rows, head, heads;
+  int64_t lanes() const { return rows * heads; }
+};
+
+// Memory of a thread. D is filled up to whole vectors in rows of values and outputs.
+struct Tiles {
+  float *prefix_keys, *prefix_values, *own_keys, *own_values;  // of one head, where they are copied
+  float *queries, *scores, *sums;                              // [d or t][kWidth]
+  float* outputs;                                              // [lane][d]
+};
+
+class CachedAttention {
+ public:
+  CachedAttention(Out y, In qkv, In keys, In values, Range prefix, Range own, int heads,
+                  int key_heads)
+      : y_(y),
+        qkv_(qkv),
+        keys_(keys),
+        values_(values),
+        prefix_(prefix),
+        own_(own),
+        D_(y[1] / heads),
+        wide_(padded(D_)),
+        group_(heads / key_heads),
+        key_heads_(key_heads),
+        scale_(1.0f / std::sqrt(float(D_))) {
+    for (int64_t n = 0; n < qkv[0]; ++n) {
+      longest_prefix_ = std::max<int64_t>(longest_prefix_, prefix.count[n]);
+      longest_own_ = std::max<int64_t>(longest_own_, own.count[n]);
     }
-  };
-  constexpr int kMost = kVectorBytes == 64 ? 4 : 2;  // times four tokens: what the registers hold
-  constexpr int kChains = Q < kMost ? Q : kMost;
-  int64_t t = 0;
-  for (; t + 4 <= tokens; t += 4) {
-    int q = 0;
-    for (; q + kChains <= Q; q += kChains) of_tokens.template operator()<kChains, 4>(q, t);
-    for (; q < Q; ++q) of_tokens.template operator()<1, 4>(q, t);
   }
-  for (; t < tokens; ++t)
-    for (int q = 0; q < Q; ++q) of_tokens.template operator()<1, 1>(q, t);
-}
 
-// sums[q][d] += Σ_t weights[q][t] values[t][d], in the order of t.
-template <int Q, class X>
-void add_values(float* sums, int64_t sums_row, const float* weights, int64_t weights_row,
-                const X* values, int64_t values_row, int64_t tokens, int64_t D) {
-  const auto columns = [&]<int V>(int64_t d, auto&& load) {
-    Floats s[Q][V];
-    for (int q = 0; q < Q; ++q)
-      for (int v = 0; v < V; ++v) s[q][v] = load_floats(sums + q * sums_row + d + v * kLanes);
-    for (int64_t t = 0; t < tokens; ++t) {
-      Floats value[V];
-      for (int v = 0; v < V; ++v) value[v] = load(values + t * values_row + d + v * kLanes);
-      for (int q = 0; q < Q; ++q)
-        for (int v = 0; v < V; ++v) s[q][v] += weights[q * weights_row + t] * value[v];
+  void run(Stream& stream) {
+    each_ =
+        (longest_prefix_ + longest_own_) * (D_ + wide_ + kWidth) + 2 * D_ * kWidth + kPanel * wide_;
+    memory_ = stream.scratch().reserve<float>(each_ * thread_count());
+    const int64_t N = qkv_[0];
+    constexpr int64_t kRowsOfTask = 16;
+    dispatch_float(qkv_.dtype, [&]<class X>(TypeTag<X>) {
+      parallel_for((N + kRowsOfTask - 1) / kRowsOfTask * key_heads_, [&](int64_t task) {
+        const int64_t first = task / key_heads_ * kRowsOfTask;
+        const int64_t end = std::min(N, first + kRowsOfTask);
+        for (int64_t row = first, next; row < end; row = next) {
+          for (next = row + 1; next < end && same(prefix_, row, next);) ++next;
+          attend<X>(row, next, task % key_heads_);
+        }
+      });
+    });
+  }
+
+ private:
+  static bool same(Range range, int64_t a, int64_t b) {
+    return range.begin[a] == range.begin[b] && range.count[a] == range.count[b];
+  }
+
+  Tiles tiles() const {
+    float* at = memory_ + thread_index() * each_;
+    const auto take = [&](int64_t count) { return std::exchange(at, at + count); };
+    const int64_t P = longest_prefix_, T = longest_own_;
+    return {.prefix_keys = take(P * D_),
+            .prefix_values = take(P * wide_),
+            .own_keys = take(T * D_),
+            .own_values = take(T * wide_),
+            .queries = take(D_ * kWidth),
+            .scores = take((P + T) * kWidth),
+            .sums = take(D_ * kWidth),
+            .outputs = take(kPanel * wide_)};
+  }
+
+  // Rows of one prefix.
+  template <class X>
+  void attend(int64_t begin, int64_t end, int64_t key_head) const {
+    const Tiles tile = tiles();
+    const int64_t stride = keys_[1], P = prefix_.count[begin];
+    const int64_t at = prefix_.begin[begin] * stride + key_head * D_;
+    const HeadRows keys = head_rows(tile.prefix_keys, keys_.as<X>() + at, stride, P, D_, D_);
+    const HeadRows values =
+        head_rows(tile.prefix_values, values_.as<X>() + at, stride, P, D_, wide_);
+    const int64_t heads = std::min(group_, kPanel), rows = kPanel / heads;
+    for (int64_t h = 0; h < group_; h += heads)
+      for (int64_t row = begin; row < end; row += rows)
+        attend<X>({row, std::min(rows, end - row), key_head * group_ + h,
+                   std::min(heads, group_ - h)},
+                  key_head, keys, values, tile);
+  }
+
+  template <class X>
+  void attend(const Panel& panel, int64_t key_head, HeadRows keys, HeadRows values,
+              const Tiles& tile) const {
+    const int64_t P = prefix_.count[panel.row], lanes = padded(panel.lanes());
+    int64_t longest = 0;
+    for (int64_t i = 0; i < panel.rows; ++i)
+      longest = std::max<int64_t>(longest, own_.count[panel.row + i]);
+    read_queries<X>(tile.queries, panel);
+    product(tile.scores, kWidth, {keys.data, keys.row, 1}, tile.queries, kWidth, P, lanes, D_);
+    float* own_scores = tile.scores + P * kWidth;
+    for_sequences(panel, [&](const Panel& sequence, int64_t lane) {
+      score_own<X>(own_scores + lane, tile.queries + lane, sequence, key_head, longest, tile);
+    });
+    float inverse[kPanel];
+    if (lanes <= kLanes)
+      exponentials<kLanes>(tile.scores, P + longest, inverse);
+    else
+      exponentials<kPanel>(tile.scores, P + longest, inverse);
+    weigh(tile, values, panel.lanes(), P);
+    for_sequences(panel, [&](const Panel& sequence, int64_t lane) {
+      const HeadRows own = own_rows<X>(tile.own_values, values_, wide_, sequence, key_head);
+      product(tile.outputs + lane * wide_, wide_, {own_scores + lane, 1, kWidth}, own.data, own.row,
+              sequence.lanes(), wide_, own_tokens(sequence), true);
+    });
+    for (int64_t i = 0; i < panel.rows; ++i)
+      for (int64_t h = 0; h < panel.heads; ++h) {
+        const int64_t lane = i * panel.heads + h;
+        write(y_.as<X>() + (panel.row + i) * y_[1] + (panel.head + h) * D_,
+              tile.outputs + lane * wide_, inverse[lane]);
+      }
+  }
+
+  // body(rows of one sequence, their first lane)
+  template <class Body>
+  void for_sequences(const Panel& panel, Body&& body) const {
+    for (int64_t i = 0, next; i < panel.rows; i = next) {
+      for (next = i + 1;
+           next < panel.rows && own_.begin[panel.row + next] == own_.begin[panel.row + i];)
+        ++next;
+      body(Panel{panel.row + i, next - i, panel.head, panel.heads}, i * panel.heads);
     }
-    for (int q = 0; q < Q; ++q)
-      for (int v = 0; v < V; ++v) store_floats(sums + q * sums_row + d + v * kLanes, s[q][v]);
-  };
-  const auto whole = [](const X* from) { return load_floats(from); };
-  int64_t d = 0;
-  for (; d + 2 * kLanes <= D; d += 2 * kLanes) columns.template operator()<2>(d, whole);
-  for (; d + kLanes <= D; d += kLanes) columns.template operator()<1>(d, whole);
-  if (d < D)
-    columns.template operator()<1>(d, [&](const X* from) { return load_part(from, D - d); });
-}
+  }
+  int64_t own_tokens(const Panel& sequence) const {
+    int64_t most = 0;
+    for (int64_t i = 0; i < sequence.rows; ++i)
+      most = std::max<int64_t>(most, own_.count[sequence.row + i]);
+    return most;
+  }
+  template <class X>
+  HeadRows own_rows(float* memory, In cache, int64_t width, const Panel& sequence,
+                    int64_t key_head) const {
+    const X* from = cache.as<X>() + own_.begin[sequence.row] * cache[1] + key_head * D_;
+    return head_rows(memory, from, cache[1], own_tokens(sequence), D_, width);
+  }
 
-// Calls body<Q>() for Q queries.
-template <class Body>
-void with_queries(int64_t count, Body&& body) {
-  static_assert(kQueries == 4);
-  if (count == 4) return body.template operator()<4>();
-  if (count == 3) return body.template operator()<3>();
-  if (count == 2) return body.template operator()<2>();
-  body.template operator()<1>();
-}
+  template <class X>
+  void read_queries(float* queries, const Panel& panel) const {
+    std::fill(queries, queries + D_ * kWidth, 0.0f);
+    for (int64_t i = 0; i < panel.rows; ++i)
+      for (int64_t h = 0; h < panel.heads; ++h) {
+        const X* from = qkv_.as<X>() + (panel.row + i) * qkv_[1] + (panel.head + h) * D_;
+        float* to = queries + i * panel.heads + h;
+        for (int64_t d = 0; d < D_; ++d) to[d * kWidth] = float(from[d]) * scale_;
+      }
+  }
 
-void softmax(float* row, int64_t count) {
-  float largest = -std::numeric_limits<float>::infinity();
-#pragma omp simd reduction(max : largest)
-  for (int64_t t = 0; t < count; ++t) largest = std::max(largest, row[t]);
-  float sum = 0;
-#pragma omp simd reduction(+ : sum)
-  for (int64_t t = 0; t < count; ++t) sum += row[t] = fast_exp(row[t] - largest);
-  const float inverse = 1.0f / sum;
-  for (int64_t t = 0; t < count; ++t) row[t] *= inverse;
-}
+  // Tokens behind a row's own, up to the panel's longest, get a score whose exponential is 0.
+  template <class X>
+  void score_own(float* scores, const float* queries, const Panel& sequence, int64_t key_head,
+                 int64_t longest, const Tiles& tile) const {
+    const int64_t T = own_tokens(sequence), lanes = padded(sequence.lanes());
+    const HeadRows keys = own_rows<X>(tile.own_keys, keys_, D_, sequence, key_head);
+    product(scores, kWidth, {keys.data, keys.row, 1}, queries, kWidth, T, lanes, D_);
+    for (int64_t t = T; t < longest; ++t)
+      std::fill(scores + t * kWidth, scores + t * kWidth + lanes, kLowest);
+    for (int64_t i = 0; i < sequence.rows; ++i)
+      for (int64_t t = own_.count[sequence.row + i]; t < T; ++t)
+        std::fill_n(scores + t * kWidth + i * sequence.heads, sequence.heads, kLowest);
+  }
 
-// A query: a row's head.
-struct Query {
-  int64_t row, head;
+  // outputs[lane][d] = Σ_t scores[t][lane] values[t][d], t < tokens.
+  void weigh(const Tiles& tile, HeadRows values, int64_t lanes, int64_t tokens) const {
+    if (2 * lanes <= kLanes) {
+      product(tile.outputs, wide_, {tile.scores, 1, kWidth}, values.data, values.row, lanes, wide_,
+              tokens);
+      return;
+    }
+    product(tile.sums, kWidth, {values.data, 1, values.row}, tile.scores, kWidth, D_, padded(lanes),
+            tokens);
+    for (int64_t lane = 0; lane < lanes; ++lane)
+      for (int64_t d = 0; d < wide_; ++d)
+        tile.outputs[lane * wide_ + d] = d < D_ ? tile.sums[d * kWidth + lane] : 0;
+  }
+
+  template <class X>
+  void write(X* to, const float* sums, float scale) const {
+    for (int64_t d = 0; d < D_; ++d) store(to[d], sums[d] * scale);
+  }
+
+  // Scores become their exponentials; inverse[lane] = 1 / Σ of them.
+  template <int64_t kCount>
+  static void exponentials(float* scores, int64_t tokens, float* inverse) {
+    float largest[kCount], sums[kCount] = {};
+    std::fill(largest, largest + kCount, kLowest);
+    for (int64_t t = 0; t < tokens; ++t)
+#pragma omp simd
+      for (int64_t l = 0; l < kCount; ++l)
+        largest[l] = std::max(largest[l], scores[t * kWidth + l]);
+    for (int64_t t = 0; t < tokens; ++t)
+#pragma omp simd
+      for (int64_t l = 0; l < kCount; ++l)
+        sums[l] += scores[t * kWidth + l] = fast_exp(scores[t * kWidth + l] - largest[l]);
+    for (int64_t l = 0; l < kCount; ++l) inverse[l] = largest[l] == kLowest ? 0.0f : 1.0f / sums[l];
+  }
+
+  static constexpr float kLowest = std::numeric_limits<float>::lowest();
+
+  const Out y_;
+  const In qkv_, keys_, values_;
+  const Range prefix_, own_;
+  const int64_t D_, wide_, group_, key_heads_;
+  const float scale_;
+  int64_t longest_prefix_ = 0, longest_own_ = 0;
+  int64_t each_ = 0;  // floats of a thread
+  float* memory_ = nullptr;
 };
 
 }  // namespace
@@ -143,81 +293,12 @@ struct Query {
 void cached_attention_forward(Stream& stream, Out y, In qkv, In keys, In values, In prefix_begin,
                               In prefix_count, In own_begin, In own_count, int heads,
                               int key_heads) {
-  const int64_t N = qkv[0], T = keys[0], D = y[1] / heads, group = heads / key_heads;
   check_cache_heads(y, qkv, keys, heads, key_heads);
   const Range prefix{prefix_begin.as<int32_t>(), prefix_count.as<int32_t>()};
   const Range own{own_begin.as<int32_t>(), own_count.as<int32_t>()};
-  check_range("prefix", prefix, N, T);
-  check_range("own", own, N, T);
-  int64_t longest = 1;
-  for (int64_t n = 0; n < N; ++n)
-    longest = std::max<int64_t>(longest, int64_t(prefix.count[n]) + own.count[n]);
-
-  // Rows of whole vectors: a loop's order must not depend on where its row begins.
-  const auto padded = [](int64_t n) { return (n + kLanes - 1) / kLanes * kLanes; };
-  const int64_t Dp = padded(D), wide = padded(longest), stride = keys[1];
-  const int64_t each = kQueries * (2 * Dp + wide);
-  float* memory = stream.scratch().reserve<float>(each * thread_count());
-  const float scale = 1.0f / std::sqrt(float(D));
-
-  dispatch_float(qkv.dtype, [&]<class X>(TypeTag<X>) {
-    // Queries of one prefix, whose scores of it are computed together.
-    const auto attend = [&](const Query* queries, int64_t count, int64_t key_head) {
-      const X *key = keys.as<X>() + key_head * D, *value = values.as<X>() + key_head * D;
-      float* q = memory + thread_index() * each;
-      float *out = q + kQueries * Dp, *p = out + kQueries * Dp;
-      std::fill(q, p, 0.0f);
-      for (int64_t i = 0; i < count; ++i) {
-        const X* in = qkv.as<X>() + queries[i].row * qkv[1] + queries[i].head * D;
-        for (int64_t d = 0; d < D; ++d) q[i * Dp + d] = float(in[d]) * scale;
-      }
-      const int64_t P = prefix.count[queries[0].row];
-      const int64_t begin = prefix.begin[queries[0].row] * stride;
-      with_queries(count, [&]<int Q>() { score<Q>(p, wide, q, Dp, key + begin, stride, P, D); });
-      // Scores of the own tokens stand after those of the prefix; one softmax over both. The heads of a row
-      // share its tokens.
-      for (int64_t i = 0, together; i < count; i += together) {
-        const int64_t row = queries[i].row, tokens = own.count[row];
-        for (together = 1; i + together < count && queries[i + together].row == row;) ++together;
-        const X* own_keys = key + own.begin[row] * stride;
-        with_queries(together, [&]<int Q>() {
-          score<Q>(p + i * wide + P, wide, q + i * Dp, Dp, own_keys, stride, tokens, D);
-        });
-        for (int64_t j = i; j < i + together; ++j) softmax(p + j * wide, P + tokens);
-      }
-      with_queries(count,
-                   [&]<int Q>() { add_values<Q>(out, Dp, p, wide, value + begin, stride, P, D); });
-      for (int64_t i = 0, together; i < count; i += together) {
-        const int64_t row = queries[i].row;
-        for (together = 1; i + together < count && queries[i + together].row == row;) ++together;
-        const X* own_values = value + own.begin[row] * stride;
-        with_queries(together, [&]<int Q>() {
-          add_values<Q>(out + i * Dp, Dp, p + i * wide + P, wide, own_values, stride,
-                        own.count[row], D);
-        });
-      }
-      for (int64_t i = 0; i < count; ++i) {
-        X* to = y.as<X>() + queries[i].row * y[1] + queries[i].head * D;
-        for (int64_t d = 0; d < D; ++d) store(to[d], out[i * Dp + d]);
-      }
-    };
-    constexpr int64_t kRowsOfTask = 8;
-    parallel_for((N + kRowsOfTask - 1) / kRowsOfTask * key_heads, [&](int64_t task) {
-      const int64_t key_head = task % key_heads, first = task / key_heads * kRowsOfTask;
-      Query queries[kQueries];
-      int64_t count = 0;
-      for (int64_t n = first; n < std::min(N, first + kRowsOfTask); ++n) {
-        const bool same = count == 0 || (prefix.begin[n] == prefix.begin[queries[0].row] &&
-                                         prefix.count[n] == prefix.count[queries[0].row]);
-        if (!same) attend(queries, std::exchange(count, 0), key_head);
-        for (int64_t h = key_head * group; h < (key_head + 1) * group; ++h) {
-          queries[count++] = {n, h};
-          if (count == kQueries) attend(queries, std::exchange(count, 0), key_head);
-        }
-      }
-      if (count > 0) attend(queries, count, key_head);
-    });
-  });
+  check_range("prefix", prefix, qkv[0], keys[0]);
+  check_range("own", own, qkv[0], keys[0]);
+  CachedAttention(y, qkv, keys, values, prefix, own, heads, key_heads).run(stream);
 }
 
 }  // namespace laclip::cpu::LACLIP_CPU_LEVEL

@@ -48,16 +48,19 @@ inline void product_tile(float* c, int64_t c_row, Strided a, const float* b, int
 template <int V>
 inline void product_columns(float* c, int64_t c_row, Strided a, const float* b, int64_t b_row,
                             int64_t M, int64_t K, bool accumulate) {
-  constexpr int kMost = kVectorBytes == 64 ? 8 : 6;  // rows whose sums fit the registers
+  // Rows whose sums fit the registers. Eight sums hide the latency of their FMAs, so the last rows are four, not two.
+  constexpr int kMost = kVectorBytes == 64 ? 12 : V == 1 ? 8 : 6;
   int64_t m = 0;
-  auto rows = [&]<int R>() {
-    for (; m + R <= M; m += R)
-      product_tile<R, V>(c + m * c_row, c_row, {a.data + m * a.row, a.row, a.column}, b, b_row, K,
-                         accumulate);
+  const auto rows = [&]<int R>() {
+    product_tile<R, V>(c + m * c_row, c_row, {a.data + m * a.row, a.row, a.column}, b, b_row, K,
+                       accumulate);
+    m += R;
   };
-  rows.template operator()<kMost>();
-  rows.template operator()<kMost / 2>();
-  rows.template operator()<1>();
+  while (M - m == kMost || M - m >= kMost + 3) rows.template operator()<kMost>();
+  while (M - m >= 4) rows.template operator()<4>();
+  if (M - m == 3) return rows.template operator()<3>();
+  if (M - m == 2) return rows.template operator()<2>();
+  if (M - m == 1) return rows.template operator()<1>();
 }
 
 inline void product(float* c, int64_t c_row, Strided a, const float* b, int64_t b_row, int64_t M,
