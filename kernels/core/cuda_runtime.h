@@ -19,7 +19,11 @@ struct CudaMemory {
 CudaMemory cuda_memory();
 
 int cuda_devices();  // 0: there is none
+std::string
+cuda_absence();  // why: "there is no GPU", "the driver supports CUDA 12.4, this program needs 13.0"
 std::string cuda_device_name();
+std::string cuda_capability();  // of computing: "9.0"; "" on the host
+std::string cuda_pci_bus();     // "0000:3B:00.0", by which nvidia-smi knows it; "" on the host
 bool cuda_is_a_gpu();  // false where this build runs the kernels on the host (kernels/simt)
 void* cuda_create_stream();
 void cuda_destroy_stream(void* stream);
