@@ -15,7 +15,8 @@ namespace laclip {
 class BenchRows {
  public:
   // only: a regular expression (ECMAScript) that a part of a name must match; empty: all. With `list`
-  // names are printed and nothing is measured. output may be empty. `everywhere`: fields of each row.
+  // names are printed and nothing is measured. output may be empty. `everywhere`: fields of each
+  // row.
   BenchRows(const std::string& only, bool list, const fs::path& output,
             Json everywhere = Json::object());
 

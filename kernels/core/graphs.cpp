@@ -34,8 +34,8 @@ void Graphs::run(std::vector<int64_t> key, const std::function<void()>& work) {
   ++launches_;
 }
 
-// An error ends the capture and not the run: `work` may be possible outside of one, as where a library
-// synchronizes. If not, it throws there.
+// An error ends the capture and not the run: `work` may be possible outside of one, as where a
+// library synchronizes. If not, it throws there.
 void Graphs::record(Recording& recording, const std::function<void()>& work) {
   bool begun = false;
   try {

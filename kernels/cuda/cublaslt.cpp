@@ -90,8 +90,8 @@ void check_status(cublasStatus_t status, const Gemm& g) {
 
 cudaDataType_t type_of(DType type) { return type == DType::bf16 ? CUDA_R_16BF : CUDA_R_32F; }
 
-// The address's own, up to what the library's widest accesses need. An algorithm is taken for all GEMMs of a
-// kind (GemmKind), whose operands have no more than this in common.
+// The address's own, up to what the library's widest accesses need. An algorithm is taken for all
+// GEMMs of a kind (GemmKind), whose operands have no more than this in common.
 uint32_t alignment_of(const void* at) {
   return uint32_t(1) << std::countr_zero(reinterpret_cast<uintptr_t>(at) | 16);
 }

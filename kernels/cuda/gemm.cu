@@ -175,8 +175,8 @@ bool tile_is_possible(const Gemm& g, const GemmOperands& operands, GemmTile tile
 // plan of the least cost: a block's K, plus what begin and end of a tile cost (as much as 256 of K)
 // and what a part costs that is written and read again (as much as 768 more, on an H100), times the
 // work of a processor, which needs 1.5 blocks at once to be busy. Only sums into a gradient are
-// split: a row of an activation keeps its bits in every batch. The number of processors is an H100's on every
-// GPU, so that K is divided, and a gradient rounded, alike on all of them.
+// split: a row of an activation keeps its bits in every batch. The number of processors is an
+// H100's on every GPU, so that K is divided, and a gradient rounded, alike on all of them.
 GemmPlan plan_gemm(const Gemm& g, const GemmOperands& operands) {
   constexpr double kPartitionProcessors = 132, kBusy = 1.5, kTileCost = 256, kPartCost = 768;
   constexpr int64_t kUnit = 64, kMostSplits = 64;
@@ -260,7 +260,8 @@ void gemm_as(Stream& stream, const Gemm& g, const GemmOperands& operands, GemmPl
 
 namespace {
 
-// What the library is given of a GEMM. Its row sums are beside the workspace, where they come along.
+// What the library is given of a GEMM. Its row sums are beside the workspace, where they come
+// along.
 struct LibraryPart {
   GemmOperands operands;
   std::byte* workspace;
@@ -323,7 +324,8 @@ void gemm(Stream& stream, const Gemm& g, const GemmOperands& operands) {
       refuse_library(g, operands, error);
     }
   }
-  // Not in the try: after an error here c may have the product already, and a second one would be added to it.
+  // Not in the try: after an error here c may have the product already, and a second one would be
+  // added to it.
   part ? finish_by_library(stream, g, operands, *part)
        : gemm_as(stream, g, operands, plan_gemm(g, operands));
 }

@@ -176,7 +176,7 @@ first_failure() {  # NAME CODE
   ended=$(unfinished_test "$1")
   first=$(failed_tests "$1" | head -n 1)
   first=${first:-$(tail -n 1 "$work/$1.log" | cut -c -200)}
-  echo "$first${ended:+; it ended in $ended and ran no test after that}"
+  echo "$first${ended:+ (it ended in $ended and ran no test after that)}"
 }
 
 # An error of CUDA can outlive its test and fail all that follow in the process: each failed test once more in a
@@ -185,6 +185,8 @@ run_alone() {
   local name failed until first=${#checks[@]} tests=() code seconds number=0
   for name in "${checks[@]}"; do
     case $name in own-* | library) ;; *) continue ;; esac
+    read -r code seconds < "$work/$name.code"
+    [ "$code" != 0 ] || continue
     for failed in $(failed_tests "$name"); do tests+=("$name $failed"); done
   done
   [ "${#tests[@]}" -gt 0 ] || return 0

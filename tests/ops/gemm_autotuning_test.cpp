@@ -19,8 +19,8 @@ constexpr auto plain = Layout::plain;
 const GemmAlgorithm kBuiltIn, kOne{Maker::library, {1, 2, 3, ~uint64_t(0)}},
     kOther{Maker::library_then_sums, {7}};
 
-// One that cannot make the GEMM. NVIDIA's library must not be given bytes that it has not made itself: there it
-// is an algorithm of another GEMM, in fp32 with other layouts.
+// One that cannot make the GEMM. NVIDIA's library must not be given bytes that it has not made
+// itself: there it is an algorithm of another GEMM, in fp32 with other layouts.
 GemmAlgorithm impossible([[maybe_unused]] const cuda::GemmOperands& operands) {
 #ifndef LACLIP_SIMT
   const Gemm other{24, 16, 32, Layout::transposed, Layout::transposed, DType::f32, DType::f32};
