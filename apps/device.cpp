@@ -25,8 +25,7 @@ Device parse_device(const std::string& name) {
   if (name == "cpu" || (name == "auto" && !cuda_is_a_gpu())) return Device::cpu;
   if (name != "auto" && name != "cuda")
     fail_usage("--device {}: auto, cpu and cuda are possible", name);
-  check(cuda_devices() > 0,
-        "--device {}: there is no GPU, or its driver is too old; use --device cpu", name);
+  check(cuda_devices() > 0, "--device {}: {}; use --device cpu", name, cuda_absence());
   static bool said = false;
   if (!cuda_is_a_gpu() && !std::exchange(said, true))
     log_info(

@@ -15,7 +15,8 @@ def text(value):
 def table(rows):
     columns = []
     for row in rows:
-        columns += [key for key in row if key not in columns and key != "bench"]
+        columns += [key for key, value in row.items() if key not in [*columns, "bench", "library"]
+                    and not isinstance(value, (dict, list))]
     print("| " + " | ".join(columns) + " |")
     print("|" + "---|" * len(columns))
     for row in rows:
@@ -69,9 +70,9 @@ def dmon(path):
     """The range of clocks and power while the GPU worked."""
     columns, seconds = [], []
     for line in open(path):
-        words = line.split()
-        if words and words[0].startswith("#"):
-            columns = [words[0].lstrip("#"), *words[1:]] if "pclk" in words else columns
+        words = line.lstrip("# ").split()
+        if line.startswith("#"):
+            columns = words if "pclk" in words else columns
         elif len(words) == len(columns):
             seconds.append(dict(zip(columns, words)))
     busy = [second for second in seconds if second.get("sm", "-") not in ("0", "-")]

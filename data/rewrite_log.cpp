@@ -1,5 +1,6 @@
 #include "data/rewrite_log.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/check.h"
@@ -55,18 +56,30 @@ RewriteLog::RewriteLog(const fs::path& base, Json settings, size_t begin, size_t
     const MappedFile part(part_);
     const std::string_view text = text_of(part);
     keep = text.rfind('\n') + 1;  // 0 if there is none
-    read_back(text.substr(0, keep));
+    keep = read_back(text.substr(0, keep));
   }
   file_->cut(keep);
   if (keep == 0) file_->append(Json{{"settings", settings_}}.dump() + "\n");
 }
 
-void RewriteLog::read_back(std::string_view text) {
+uint64_t RewriteLog::read_back(std::string_view text) {
   size_t number = 0;
+  uint64_t good = text.size();
   for (size_t at = 0; at < text.size(); ++number) {
     const std::string_view line = line_at(text, at);
     const std::string place = fmt::format("{}:{}", part_.string(), number + 1);
-    const Json row = parse_json(std::string(line), place);
+    Json row;
+    try {
+      row = parse_json(std::string(line), place);
+    } catch (const Error& error) {
+      if (number == 0) throw;  // somebody else's file
+      log_warning(
+          "{}; the records from there on are lost ({} lines, as after a power failure), and their "
+          "captions are rewritten again",
+          error.what(), std::count(text.begin() + int64_t(at), text.end(), '\n'));
+      good = at;
+      break;
+    }
     if (number == 0) {
       const std::string other = difference(row.value("settings", Json::object()), settings_);
       check(other.empty(),
@@ -82,6 +95,7 @@ void RewriteLog::read_back(std::string_view text) {
     at += line.size() + 1;
   }
   if (count_ > 0) log_info("{}: going on after {} captions", part_.string(), count_);
+  return good;
 }
 
 void RewriteLog::note(const Json& record, uint64_t place) {

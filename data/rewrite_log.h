@@ -2,7 +2,8 @@
 //
 // While the job runs, finished captions go to BASE.part.jsonl, a record a line, in the order in
 // which they finish; its first line holds the settings. A resume reads the whole records back and
-// cuts off an incomplete last one. finish() writes, atomically and in the order of the captions,
+// cuts off an incomplete last one, or all from the first that a power failure has torn. finish()
+// writes, atomically and in the order of the captions,
 //   BASE.jsonl  a record a line: index, key, mode, original, text, examples, tokens, logprob, flags
 //   BASE.txt    the text alone, a line a caption (LaCLIP's form); the original where no rewrite is
 //   usable
@@ -35,7 +36,7 @@ class RewriteLog {
 
  private:
   static constexpr uint64_t kMissing = ~uint64_t(0);
-  void read_back(std::string_view text);
+  uint64_t read_back(std::string_view text);  // returns the bytes that hold records
   void note(const Json& record, uint64_t place);
 
   fs::path base_, part_;

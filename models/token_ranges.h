@@ -1,4 +1,4 @@
-// Ranges of neighbouring places of a pool, taken and given back in any order.
+// Allocates contiguous ranges of pool slots; they may be freed in any order.
 #pragma once
 
 #include <cstdint>

@@ -17,7 +17,10 @@
 #include "apps/device.h"
 #include "base/check.h"
 #include "kernels/core/cuda_runtime.h"
+#include "kernels/core/memory.h"
+#include "kernels/core/stream.h"
 #include "kernels/cuda/cublaslt.h"
+#include "kernels/ops/elementwise.h"
 
 namespace laclip {
 namespace {
@@ -34,7 +37,9 @@ struct BenchOptions {
 class Bench {
  public:
   explicit Bench(const BenchOptions& o)
-      : o_(o), device_(parse_device(o.device)), rows_(o.only, o.list, o.output) {}
+      : o_(o),
+        device_(parse_device(o.device)),
+        rows_(o.only, o.list, o.output, o.list ? Json::object() : everywhere(device_)) {}
 
   void run() {
     if (o_.what == "device") device();
@@ -47,10 +52,16 @@ class Bench {
   }
 
  private:
+  static Json everywhere(Device device) {
+    const std::string library = device == Device::cuda ? cuda::cublaslt_name() : "";
+    return library.empty() ? Json::object() : Json{{"library", library}};
+  }
+
   void ops() {
     OpBenchOptions ops{.device = device_, .scale = scale(), .repeats = o_.repeats};
     if (o_.small) ops.width = 64, ops.repeats = 1;
-    bench_ops(ops, rows_);
+    const double product = bench_ops(ops, rows_);
+    if (device_ == Device::cuda) peaks_[DType::bf16] = product;  // what peak() would measure again
   }
   double scale() const { return o_.small ? 1e-6 : o_.scale; }
 
@@ -81,12 +92,30 @@ class Bench {
     rows_.measure("device", [&]() -> Json {
       if (device_ == Device::cpu) return {{"bench", "device"}, {"device", "cpu"}};
       const CudaMemory memory = cuda_memory();
+      check_launch();
       return {{"bench", "device"},
               {"device", cuda_device_name()},
+              {"compute_capability", cuda_capability()},
+              {"pci_bus", cuda_pci_bus()},
               {"memory", memory.total},
               {"memory_free", memory.free},
-              {"library", cuda::cublaslt_name()}};
+              {"library", cuda::cublaslt_name()}};  // also if there is none
     });
+  }
+  // A program for another kind of GPU has no kernel for this one.
+  void check_launch() {
+    const Buffer memory("a first kernel", 4, device_);
+    float value = 0;
+    try {
+      Stream stream(device_);
+      fill(stream, memory.tensor({1}, DType::f32), 1);
+      stream.synchronize();
+      cuda_read(&value, memory.data(), 4);
+    } catch (const Error& error) {
+      fail("{}, of compute capability {}, runs no kernel of this program: {}", cuda_device_name(),
+           cuda_capability(), error.what());
+    }
+    check(value == 1, "{}: a first kernel gave {} and not 1", cuda_device_name(), value);
   }
   void ceilings() {
     rows_.measure("ceilings", [] {
@@ -125,10 +154,10 @@ class Bench {
     DecodeBenchOptions d = decode_options();
     d.repeats = o_.small ? 1 : 2;
     if (o_.small) d.prefix_tokens = 4, d.caption_tokens = 3, d.new_tokens = 4;
-    d.slots = o_.small ? 2 : 256;
+    d.slots = o_.small ? 2 : 256;  // as `laclip rewrite` by default, whose captions share prefixes
     d.captions = 8 * d.slots;
     decode(d);
-    d.slots = o_.small ? 2 : 64;  // what `laclip rewrite` takes by default
+    d.slots = o_.small ? 2 : 64;  // the worst case: a prefix per caption
     d.captions = 4 * d.slots;
     d.prefixes = DecodeBenchOptions::Prefixes::each;
     decode(d);
@@ -175,7 +204,7 @@ void add_bench_command(Program& program) {
   command.add_flag(
       "--prefix-each", [o] { o->decode.prefixes = DecodeBenchOptions::Prefixes::each; },
       "each caption has examples of its own, not all the same");
-  count("--repeats", o->repeats, "the median counts");
+  count("--repeats", o->repeats, "repetitions; the median is reported");
   command.add_option("--scale", o->scale, "of the sizes that `ops` takes; 1 = ViT-B-16, batch 256")
       .check(kPositive);
   command.add_flag("--small", o->small, "`gpu` and `ops` with tiny sizes, to see that they run");

@@ -55,6 +55,7 @@ class OpBench {
       rows.measure(row.name(), [&] { return measured(row); });
   }
   double product(int64_t n, DType type);
+  double product_gflops() const { return product_gflops_; }  // 0: not measured
 
  private:
   // The median over repeats of as many calls as take about 20 ms, so that launches overlap.
@@ -117,7 +118,11 @@ Json OpBench::measured(const OpRow& r) {
   if (product_gflops_ > 0 && r.flops > 0 && r.type == DType::bf16)
     row["compute_fraction"] = gflops / product_gflops_;
   const bool gemm = r.op.find("linear_") != std::string::npos;
-  if (gemm && o_.device == Device::cuda) row["algorithm"] = cuda::gemm_algorithm();
+  if (gemm && o_.device == Device::cuda) {
+    row["algorithm"] = cuda::gemm_algorithm();
+    row["offered"] = cuda::gemm_offer().whole;
+    row["offered_then_sums"] = cuda::gemm_offer().then_sums;
+  }
   log_info(
       "{:28} {:28} {:5} {:10.1f} us  {:7.0f} GB/s ({:3.0f} %)  {:8.0f} GFLOP/s ({:3.0f} %)  {}",
       r.op, r.shape, name_of(r.type), 1e6 * seconds, gbs,
@@ -128,7 +133,11 @@ Json OpBench::measured(const OpRow& r) {
 
 }  // namespace
 
-void bench_ops(const OpBenchOptions& options, BenchRows& rows) { OpBench(options).run(rows); }
+double bench_ops(const OpBenchOptions& options, BenchRows& rows) {
+  OpBench bench(options);
+  bench.run(rows);
+  return bench.product_gflops();
+}
 
 double product_gflops(Device device, int64_t n, DType type) {
   return OpBench({.device = device, .repeats = 3}).product(n, type);

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <cstdio>
+#include <utility>
 
 #include "base/check.h"
 #include "base/log.h"
@@ -20,14 +21,15 @@ std::regex regex_of(const std::string& text) {
 
 }  // namespace
 
-BenchRows::BenchRows(const std::string& only, bool list, const fs::path& output)
-    : only_(regex_of(only)), list_(list), path_(output) {
+BenchRows::BenchRows(const std::string& only, bool list, const fs::path& output, Json everywhere)
+    : only_(regex_of(only)), list_(list), path_(output), everywhere_(std::move(everywhere)) {
   if (path_.empty() || list_) return;
   file_.open(path_, std::ios::trunc);
   check(bool(file_), "{}: cannot be written", path_.string());
 }
 
-void BenchRows::write(const Json& row) {
+void BenchRows::write(Json row) {
+  for (const auto& [name, value] : everywhere_.items()) row[name] = value;
   const std::string line = row.dump() + "\n";
   fmt::print("{}", line);
   std::fflush(stdout);
@@ -47,7 +49,7 @@ void BenchRows::measure(const std::string& name, const std::function<Json()>& wo
   Json rows;
   try {
     rows = work();
-  } catch (const Error& error) {
+  } catch (const std::exception& error) {
     log_warning("{}: {}", name, error.what());
     failed_.push_back(name);
     rows = {{"bench", "failure"}, {"row", name}, {"error", error.what()}};

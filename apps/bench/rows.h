@@ -15,8 +15,10 @@ namespace laclip {
 class BenchRows {
  public:
   // only: a regular expression (ECMAScript) that a part of a name must match; empty: all. With `list`
-  // names are printed and nothing is measured. output may be empty.
-  BenchRows(const std::string& only, bool list, const fs::path& output);
+  // names are printed and nothing is measured. output may be empty. `everywhere`: fields of each
+  // row.
+  BenchRows(const std::string& only, bool list, const fs::path& output,
+            Json everywhere = Json::object());
 
   bool wants(const std::string& name) const { return std::regex_search(name, only_); }
   // Measures a row if it is asked for. What `work` gives, an object or an array of them, is written at
@@ -27,11 +29,12 @@ class BenchRows {
   void finish();
 
  private:
-  void write(const Json& row);
+  void write(Json row);
 
   std::regex only_;
   bool list_;
   fs::path path_;
+  Json everywhere_;
   std::ofstream file_;
   int64_t written_ = 0;
   std::vector<std::string> failed_;

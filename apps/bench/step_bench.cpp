@@ -12,6 +12,7 @@
 #include "base/philox.h"
 #include "base/timer.h"
 #include "kernels/core/profile.h"
+#include "kernels/cuda/gemm_way.h"
 #include "models/clip_trainer.h"
 
 namespace laclip {
@@ -95,26 +96,29 @@ std::string_view precision_of(const StepBenchOptions& o) {
 }  // namespace
 
 Json bench_step(const StepBenchOptions& o, double peak) {
+  cuda::take_used_algorithms();  // those of other rows
   StepBench step(o);
   std::vector<double> times;
   for (int i = 0; i < o.repeats; ++i) times.push_back(step.seconds());
   const double seconds = median(times), rate = step.flops() / seconds / 1e9;
   log_info(
       "{} training step, batch {}, {}-token captions, {}: {:.0f} ms, {:.1f} pairs/s, {:.0f} "
-      "GFLOP/s = "
-      "{:.0f} % of {:.0f}",
+      "GFLOP/s = {:.0f} % of {:.0f}",
       o.model, o.batch, step.text_length(), precision_of(o), 1e3 * seconds, o.batch / seconds, rate,
       100 * rate / peak, peak);
-  return {{"bench", "clip_step"},
-          {"model", o.model},
-          {"precision", precision_of(o)},
-          {"batch", o.batch},
-          {"text_tokens", step.text_length()},
-          {"seconds", seconds},
-          {"pairs_per_second", o.batch / seconds},
-          {"gflops", rate},
-          {"peak_gflops", peak},
-          {"fraction", rate / peak}};
+  Json row = {{"bench", "clip_step"},
+              {"model", o.model},
+              {"precision", precision_of(o)},
+              {"batch", o.batch},
+              {"text_tokens", step.text_length()},
+              {"seconds", seconds},
+              {"pairs_per_second", o.batch / seconds},
+              {"gflops", rate},
+              {"peak_gflops", peak},
+              {"fraction", rate / peak}};
+  const auto algorithms = cuda::take_used_algorithms();
+  if (!algorithms.empty()) row["algorithms"] = algorithms;
+  return row;
 }
 
 Json profile_step(const StepBenchOptions& o) {

@@ -17,7 +17,8 @@ struct StepBenchOptions {
   int repeats = 5;  // the median counts
 };
 
-// {"bench": "clip_step", …}; peak: 10⁹ operations a second that the device can do.
+// {"bench": "clip_step", …, "algorithms": {KIND: TEXT}}, the last where the library was asked for
+// GEMMs; peak: 10⁹ operations a second that the device can do.
 Json bench_step(const StepBenchOptions& options, double peak_gflops);
 
 // {"bench": "step_op", "op", "calls", "seconds"} for each op of a step, the longest first; the host waits

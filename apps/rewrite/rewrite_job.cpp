@@ -4,10 +4,12 @@
 
 #include <algorithm>
 
+#include "apps/rewrite/generator_fit.h"
 #include "base/check.h"
 #include "base/interrupt.h"
 #include "base/log.h"
 #include "base/timer.h"
+#include "kernels/core/cuda_runtime.h"
 
 namespace laclip {
 
@@ -54,7 +56,6 @@ GeneratorOptions RewriteJob::generator_options() const {
   GeneratorOptions options;
   const int usual = llama_.model->device() == Device::cuda ? 256 : 64;
   options.slots = o_.batch_size == "auto" ? usual : std::stoi(o_.batch_size);
-  options.max_rows = std::max(512, 4 * options.slots);
   options.max_prefix_tokens = int(plan_.longest_prefix());
   options.max_own_tokens = length - options.max_prefix_tokens;
   options.max_new_tokens = o_.max_new_tokens;
@@ -89,19 +90,22 @@ int RewriteJob::usual_query() const {
   return tokens.empty() ? 1 : int(tokens[tokens.size() - 1 - tokens.size() / 20]);
 }
 
-// A text may live four times as long as most, and its prefix with it. Where memory is short, requests
-// wait for one of few.
 void RewriteJob::fit_memory(GeneratorOptions& options) const {
-  constexpr int kFew = 32;
   const Llama& model = *llama_.model;
-  const int64_t free = free_memory(model.device());
-  const auto pool = [&] {
-    return KvPool::bytes(model.config(), LlamaGenerator::pool_tokens(options), model.dtype());
+  const int64_t free =
+      usable_memory(free_memory(model.device()), model.device() == Device::cuda && cuda_is_a_gpu());
+  const auto pool = [&](const GeneratorOptions& o) {
+    return KvPool::bytes(model.config(), LlamaGenerator::pool_tokens(o), model.dtype());
   };
-  const auto requests = size_t(options.requests());
-  options.prefixes = int(std::min(requests, order_.most_triples(4 * requests)));
-  if (pool() > free) options.prefixes = std::min(options.prefixes, kFew);
-  check_generator_memory(pool(), free, options);  // before the rest, which is planned row by row
+  using Slots = GeneratorFit::Slots;
+  fit_generator(options,
+                {free, [&](size_t captions) { return order_.most_triples(captions); }, pool,
+                 [&](const GeneratorOptions& o) {
+                   return LlamaGenerator::memory(model, o).total();
+                 },
+                 o_.batch_size == "auto" ? Slots::fewer : Slots::as_given});
+  check_generator_memory(pool(options), free,
+                         options);  // before the rest, which is planned row by row
   const GeneratorMemory memory = LlamaGenerator::memory(model, options);
   check_generator_memory(memory.total(), free, options);
   int64_t weights = 0;
@@ -125,9 +129,9 @@ void RewriteJob::run() {
                    write(result);
                    return !interrupted();
                  });
-  if (interrupted()) {
+  if (interrupted() && log_.count() < range_.end - range_.begin) {
     progress_.finish();
-    fail("stopped after {} of {} captions; the same command goes on from there", log_.count(),
+    fail("stopped after {} of {} captions; run the same command to resume", log_.count(),
          range_.end - range_.begin);
   }
   log_.finish();

@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from timing import DEVICE, line, seconds
+from timing import DEVICE, line, measurement, seconds
 
 
 class Block(nn.Module):
@@ -86,10 +86,14 @@ def measure(name, patch, batch, compiled, warm=False, **sizes):
 
 def run(small, warm=False):
     """warm: only what torch.compile has to do, which it finds in its cache later"""
-    if small:
-        measure("tiny", 8, 2, False, warm, image=32, width=64, layers=1, text_width=64, text_layers=1,
-                embed=32, vocabulary=100)
-        return
-    measure("ViT-B-16", 16, 256, True, warm)
-    if not warm:
-        measure("ViT-B-32", 32, 256, False)
+    tiny = dict(image=32, width=64, layers=1, text_width=64, text_layers=1, embed=32, vocabulary=100)
+    steps = [("tiny", 8, 2, False, tiny)] if small else [
+        ("ViT-B-16", 16, 256, False, {}),  # what cannot fail with the compiler comes first
+        ("ViT-B-32", 32, 256, False, {}),
+        ("ViT-B-16", 16, 256, True, {}),
+    ]
+    for name, patch, batch, compiled, sizes in steps:
+        if warm and not (compiled or small):
+            continue
+        with measurement(f"step {name}{', compiled' if compiled else ''}"):
+            measure(name, patch, batch, compiled, warm, **sizes)

@@ -1,5 +1,6 @@
 """Rewriting with transformers: a LLaMA of random weights, a 130-token prefix, 20-token captions, 25
-new tokens, sampled with temperature 0.9 and top-p 0.95, batched."""
+new tokens, sampled with temperature 0.9 and top-p 0.95, batched. Every text computes the prefix itself; ours
+computes a shared one once."""
 
 import time
 
@@ -27,11 +28,11 @@ def run(small):
         start = time.perf_counter()
         with torch.inference_mode():
             model.generate(ids, attention_mask=torch.ones_like(ids), do_sample=True, temperature=0.9,
-                           top_p=0.95, max_new_tokens=25, min_new_tokens=25, pad_token_id=0)
+                           top_p=0.95, top_k=0, max_new_tokens=25, min_new_tokens=25, pad_token_id=0)
         wait()
         return time.perf_counter() - start
 
     generate()
     t = min(generate() for _ in range(2))
     line(bench="peer rewriting", parameters=sum(p.numel() for p in model.parameters()), batch=batch,
-         seconds=t, captions_per_second=batch / t)
+         seconds=t, captions_per_second=batch / t, prefix="computed for each text, ours once")

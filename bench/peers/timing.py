@@ -1,8 +1,12 @@
 """What the peers share: the device, medians of interleaved runs, JSON lines."""
 
+import contextlib
+import gc
 import json
 import statistics
+import sys
 import time
+import traceback
 
 import torch
 
@@ -44,3 +48,25 @@ def interleaved(bodies, repeats=5):
 
 def line(**fields):
     print(json.dumps(fields), flush=True)
+
+
+failures = []
+
+
+@contextlib.contextmanager
+def measurement(what):
+    """What fails in it becomes a line, so that the others are measured."""
+    try:
+        yield
+    except ImportError as error:
+        traceback.print_exc()
+        line(bench="peer absent", what=what, error=str(error))
+    except Exception as error:
+        traceback.print_exc()
+        line(bench="peer failure", what=what, error=(str(error) or repr(error)).split("\n")[0])
+        failures.append(what)
+    sys.stderr.flush()
+    gc.collect()
+    if DEVICE == "cuda":
+        with contextlib.suppress(Exception):  # an error of CUDA stays; it has its line already
+            torch.cuda.empty_cache()

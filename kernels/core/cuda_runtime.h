@@ -19,7 +19,11 @@ struct CudaMemory {
 CudaMemory cuda_memory();
 
 int cuda_devices();  // 0: there is none
+std::string
+cuda_absence();  // why: "there is no GPU", "the driver supports CUDA 12.4, this program needs 13.0"
 std::string cuda_device_name();
+std::string cuda_capability();  // of computing: "9.0"; "" on the host
+std::string cuda_pci_bus();     // "0000:3B:00.0", by which nvidia-smi knows it; "" on the host
 bool cuda_is_a_gpu();  // false where this build runs the kernels on the host (kernels/simt)
 void* cuda_create_stream();
 void cuda_destroy_stream(void* stream);
@@ -27,12 +31,12 @@ void cuda_synchronize(void* stream);  // Error with what a kernel did wrong
 
 void cuda_settle(void* stream) noexcept;  // the same in destructors, whatever has gone wrong
 
-// After an error of a library was caught: CUDA's last error of this thread, which the next launch would
-// report, goes.
+// Clears this thread's last CUDA error after a library's failure was caught; the next launch would
+// report it.
 void cuda_forget_error() noexcept;
 
 void cuda_synchronize_device();  // all streams
-// What `then` is given from here on begins when all is done that `first` was given.
+// Work enqueued on `then` after this call waits for all work enqueued on `first` before it.
 void cuda_order(void* first, void* then);
 
 // Copies beside all streams: after what they were given, and done on return.
@@ -46,7 +50,8 @@ void cuda_copy_to_device(void* stream, void* to, const void* from, int64_t bytes
 void cuda_copy_to_host(void* stream, void* to, const void* from, int64_t bytes);
 void cuda_copy_on_device(void* stream, void* to, const void* from, int64_t bytes);
 
-// What a stream is given between begin and end is recorded and not done; an instance of the graph.
+// Work enqueued between begin and end is captured, not executed; end returns an executable graph,
+// or throws.
 void cuda_begin_recording(void* stream);
 void* cuda_end_recording(void* stream);
 void cuda_launch_graph(void* graph, void* stream);

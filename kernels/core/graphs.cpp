@@ -1,5 +1,9 @@
 #include "kernels/core/graphs.h"
 
+#include <utility>
+
+#include "base/check.h"
+#include "base/log.h"
 #include "kernels/core/cuda_runtime.h"
 
 namespace laclip {
@@ -17,29 +21,42 @@ void Graphs::run(std::vector<int64_t> key, const std::function<void()>& work) {
     if (recorded_.size() == kMost) clear();
     work();
     // It may have moved just now: then the key of the next time is another.
-    recorded_.emplace(std::move(key), nullptr);
+    recorded_.emplace(std::move(key), Recording{});
     return;
   }
-  void*& graph = found->second;
-  if (!graph) {
-    cuda_begin_recording(stream_.handle());
-    try {
-      work();
-    } catch (...) {
-      cuda_drop_recording(stream_.handle());
-      throw;
-    }
-    graph = cuda_end_recording(stream_.handle());
+  Recording& recording = found->second;
+  if (!recording.graph && recording.tries < kMostTries) {
+    ++recording.tries;
+    record(recording, work);
   }
-  cuda_launch_graph(graph, stream_.handle());
+  if (!recording.graph) return work();
+  cuda_launch_graph(recording.graph, stream_.handle());
   ++launches_;
+}
+
+// An error ends the capture and not the run: `work` may be possible outside of one, as where a
+// library synchronizes. If not, it throws there.
+void Graphs::record(Recording& recording, const std::function<void()>& work) {
+  bool begun = false;
+  try {
+    cuda_begin_recording(stream_.handle());
+    begun = true;
+    work();
+    begun = false;
+    recording.graph = cuda_end_recording(stream_.handle());
+  } catch (const std::exception& error) {
+    if (begun) cuda_drop_recording(stream_.handle());
+    cuda_forget_error();
+    if (!std::exchange(warned_, true))
+      log_warning("work is not recorded as a CUDA graph, and runs slower: {}", error.what());
+  }
 }
 
 void Graphs::clear() {
   if (recorded_.empty()) return;
   cuda_settle(stream_.handle());  // none is under way
-  for (auto& [key, graph] : recorded_)
-    if (graph) cuda_destroy_graph(graph);
+  for (auto& [key, recording] : recorded_)
+    if (recording.graph) cuda_destroy_graph(recording.graph);
   recorded_.clear();
 }
 

@@ -1,5 +1,5 @@
-// Pinned host memory, from which copies to the device go on beside the host. From other memory CUDA would
-// first wait for all that the stream has been given.
+// Pinned host memory: copies from it overlap with host work. A copy from pageable memory would
+// first wait for the stream.
 #pragma once
 
 #include <cstddef>

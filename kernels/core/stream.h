@@ -44,8 +44,9 @@ class Stream {
   OpProfile* profile = nullptr;
   // A row's result has the same bits whatever rows stand beside it (decoding).
   bool batch_invariant = false;
-  // The caller promises that what linear ops are given as weights stays as it is while the stream lives (decoding):
-  // the CPU's GEMM packs each of them once and keeps the copy, which takes their memory a second time.
+  // The caller promises that what linear ops are given as weights stays as it is while the stream
+  // lives (decoding): the CPU's GEMM packs each of them once and keeps the copy, which takes their
+  // memory a second time.
   bool constant_weights = false;
   // LACLIP_SYNC=1: the host waits after each op, so that an error names the op that made it.
   bool synchronizes_each_op = false;

@@ -6,7 +6,6 @@
 #include <cublasLt.h>
 
 #include "base/log.h"
-#include "kernels/core/cuda_runtime.h"
 #include "kernels/cuda/shared_library.h"
 #endif
 
@@ -16,6 +15,8 @@
 #include <memory>
 #include <mutex>
 #include <utility>
+
+#include "kernels/core/cuda_runtime.h"
 
 namespace laclip::cuda {
 namespace {
@@ -50,7 +51,10 @@ struct Library {
   cublasLtHandle_t handle = nullptr;
 
   Library() {
-    if (!whole() || create(&handle) != CUBLAS_STATUS_SUCCESS) handle = nullptr;
+    if (whole() && create(&handle) != CUBLAS_STATUS_SUCCESS) {
+      handle = nullptr;
+      cuda_forget_error();  // the next launch would report it
+    }
 #ifndef LACLIP_SIMT
     if (!handle && cuda_is_a_gpu())
       log_warning(
@@ -86,10 +90,10 @@ void check_status(cublasStatus_t status, const Gemm& g) {
 
 cudaDataType_t type_of(DType type) { return type == DType::bf16 ? CUDA_R_16BF : CUDA_R_32F; }
 
-// The address's own, up to what the library asks for by default.
+// The address's own, up to what the library's widest accesses need. An algorithm is taken for all
+// GEMMs of a kind (GemmKind), whose operands have no more than this in common.
 uint32_t alignment_of(const void* at) {
-  const auto address = reinterpret_cast<uintptr_t>(at);
-  return address % 256 == 0 ? 256 : uint32_t(1) << std::countr_zero(address);
+  return uint32_t(1) << std::countr_zero(reinterpret_cast<uintptr_t>(at) | 16);
 }
 
 // What the library has to know before it names algorithms. Its matrices are stored by columns, so
@@ -115,12 +119,33 @@ struct Problem {
   auto operator<=>(const Problem&) const = default;
 };
 
+// One of the library's objects.
+template <class Handle>
+struct Owned {
+  cublasStatus_t (*destroy)(Handle);
+  Handle handle = nullptr;
+
+  explicit Owned(cublasStatus_t (*how)(Handle)) : destroy(how) {}
+  ~Owned() {
+    if (handle) destroy(handle);
+  }
+  Owned(const Owned&) = delete;
+  Handle* place() { return &handle; }
+  operator Handle() const { return handle; }
+};
+
 class Prepared {
  public:
-  Prepared(const Library& lib, const Problem& p) : lib_(lib), shape_(p.shape) {
+  Prepared(const Library& lib, const Problem& p)
+      : lib_(lib),
+        shape_(p.shape),
+        product_(lib.destroy_product),
+        a_(lib.destroy_layout),
+        b_(lib.destroy_layout),
+        c_(lib.destroy_layout) {
     const Gemm& g = p.shape;
     const auto transposed = Layout::transposed;
-    check_status(lib.create_product(&product_, CUBLAS_COMPUTE_32F, CUDA_R_32F), g);
+    check_status(lib.create_product(product_.place(), CUBLAS_COMPUTE_32F, CUDA_R_32F), g);
     set(CUBLASLT_MATMUL_DESC_TRANSA, g.b == transposed ? CUBLAS_OP_T : CUBLAS_OP_N);
     set(CUBLASLT_MATMUL_DESC_TRANSB, g.a == transposed ? CUBLAS_OP_T : CUBLAS_OP_N);
     if (p.bias) set(CUBLASLT_MATMUL_DESC_EPILOGUE, CUBLASLT_EPILOGUE_BIAS);
@@ -134,19 +159,13 @@ class Prepared {
                                      rows),
                    g);
     };
-    g.b == transposed ? by_columns(&a_, g.type, g.k, g.n) : by_columns(&a_, g.type, g.n, g.k);
-    g.a == transposed ? by_columns(&b_, g.type, g.m, g.k) : by_columns(&b_, g.type, g.k, g.m);
-    by_columns(&c_, g.c_type, g.n, g.m);
+    g.b == transposed ? by_columns(a_.place(), g.type, g.k, g.n)
+                      : by_columns(a_.place(), g.type, g.n, g.k);
+    g.a == transposed ? by_columns(b_.place(), g.type, g.m, g.k)
+                      : by_columns(b_.place(), g.type, g.k, g.m);
+    by_columns(c_.place(), g.c_type, g.n, g.m);
     ask(p);
   }
-  ~Prepared() {
-    lib_.destroy_layout(a_);
-    lib_.destroy_layout(b_);
-    lib_.destroy_layout(c_);
-    lib_.destroy_product(product_);
-  }
-  Prepared(const Prepared&) = delete;
-
   const std::vector<CublasltAlgorithm>& algorithms() const { return found_; }
 
   // What a file or another number of rows has named is not always possible here.
@@ -158,6 +177,7 @@ class Prepared {
     cublasLtMatmulHeuristicResult_t result{};
     const bool taken = lib_.check_algorithm(lib_.handle, product_, a_, b_, c_, c_, &wanted,
                                             &result) == CUBLAS_STATUS_SUCCESS &&
+                       result.state == CUBLAS_STATUS_SUCCESS &&
                        result.workspaceSize <= size_t(kCublasltWorkspace);
     checked_.emplace_back(algorithm, taken);
     return taken;
@@ -184,8 +204,8 @@ class Prepared {
   }
 
   void ask(const Problem& p) {
-    cublasLtMatmulPreference_t preference;
-    check_status(lib_.create_preference(&preference), shape_);
+    Owned<cublasLtMatmulPreference_t> preference(lib_.destroy_preference);
+    check_status(lib_.create_preference(preference.place()), shape_);
     const auto prefer = [&](cublasLtMatmulPreferenceAttributes_t attribute, auto value) {
       check_status(lib_.set_preference(preference, attribute, &value, sizeof value), shape_);
     };
@@ -201,7 +221,6 @@ class Prepared {
     int count = 0;
     const cublasStatus_t status = lib_.heuristic(lib_.handle, product_, a_, b_, c_, c_, preference,
                                                  kMostAlgorithms, found, &count);
-    lib_.destroy_preference(preference);
     if (status != CUBLAS_STATUS_SUCCESS) return;
     for (int i = 0; i < count; ++i)
       if (found[i].state == CUBLAS_STATUS_SUCCESS) found_.push_back(words_of(found[i].algo));
@@ -209,8 +228,8 @@ class Prepared {
 
   const Library& lib_;
   Gemm shape_;
-  cublasLtMatmulDesc_t product_ = nullptr;
-  cublasLtMatrixLayout_t a_ = nullptr, b_ = nullptr, c_ = nullptr;
+  Owned<cublasLtMatmulDesc_t> product_;
+  Owned<cublasLtMatrixLayout_t> a_, b_, c_;
   std::vector<CublasltAlgorithm> found_;  // best first
   std::vector<std::pair<CublasltAlgorithm, bool>> checked_;
 };

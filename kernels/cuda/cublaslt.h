@@ -1,4 +1,4 @@
-// GEMM by cuBLASLt, of which gemm_way.h says when it is taken.
+// GEMM by cuBLASLt; gemm_way.h decides when it is used.
 // https://docs.nvidia.com/cuda/cublas/#using-the-cublaslt-api
 //
 // The library is opened when it is first asked for (shared_library.h; LACLIP_CUBLASLT names its file).

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 #include "kernels/core/cuda_runtime.h"
 #include "kernels/cuda/column_sums.h"
@@ -174,9 +175,10 @@ bool tile_is_possible(const Gemm& g, const GemmOperands& operands, GemmTile tile
 // plan of the least cost: a block's K, plus what begin and end of a tile cost (as much as 256 of K)
 // and what a part costs that is written and read again (as much as 768 more, on an H100), times the
 // work of a processor, which needs 1.5 blocks at once to be busy. Only sums into a gradient are
-// split: a row of an activation keeps its bits in every batch.
+// split: a row of an activation keeps its bits in every batch. The number of processors is an
+// H100's on every GPU, so that K is divided, and a gradient rounded, alike on all of them.
 GemmPlan plan_gemm(const Gemm& g, const GemmOperands& operands) {
-  constexpr double kProcessors = 132, kBusy = 1.5, kTileCost = 256, kPartCost = 768;
+  constexpr double kPartitionProcessors = 132, kBusy = 1.5, kTileCost = 256, kPartCost = 768;
   constexpr int64_t kUnit = 64, kMostSplits = 64;
   if (g.m <= TensorTileSkinny::kM && tile_is_possible(g, operands, GemmTile::skinny))
     return {GemmTile::skinny, 1};
@@ -187,7 +189,7 @@ GemmPlan plan_gemm(const Gemm& g, const GemmOperands& operands) {
     const int64_t tiles = ceil_div(g.m, shape.m) * ceil_div(g.n, shape.n);
     const int64_t most = g.accumulate ? std::clamp<int64_t>(g.k / kUnit, 1, kMostSplits) : 1;
     for (int64_t splits = 1; splits <= most; ++splits) {
-      const double blocks = std::ceil(double(tiles * splits) / kProcessors);
+      const double blocks = std::ceil(double(tiles * splits) / kPartitionProcessors);
       const double cost = double(ceil_div(g.k, splits)) + kTileCost + (splits > 1 ? kPartCost : 0);
       const double total =
           std::max(blocks, kBusy) * cost * double(shape.m * shape.n) / shape.efficiency;
@@ -256,27 +258,41 @@ void gemm_as(Stream& stream, const Gemm& g, const GemmOperands& operands, GemmPl
   if (operands.row_sums) add_parts(stream, operands.row_sums, parts + in_c, splits, part, g.m);
 }
 
-void gemm_by(Stream& stream, const Gemm& g, const GemmOperands& operands,
-             const GemmAlgorithm& algorithm) {
-  using Maker = GemmAlgorithm::Maker;
-  if (algorithm.maker == Maker::built_in)
-    return gemm_as(stream, g, operands, plan_gemm(g, operands));
+namespace {
+
+// What the library is given of a GEMM. Its row sums are beside the workspace, where they come
+// along.
+struct LibraryPart {
+  GemmOperands operands;
+  std::byte* workspace;
+};
+
+// The library takes nothing of what it refuses: after an Error the operands are as they were.
+LibraryPart begin_by_library(Stream& stream, const Gemm& g, const GemmOperands& operands,
+                             const GemmAlgorithm& algorithm) {
   GemmOperands sum = operands;
   sum.row_sums = nullptr;
   if (operands.kept) sum.c = operands.kept;
-  const bool sums_come_along = operands.row_sums && algorithm.maker == Maker::library;
+  const bool sums_come_along =
+      operands.row_sums && algorithm.maker == GemmAlgorithm::Maker::library;
   std::byte* workspace = stream.workspace().reserve_bytes(
       kCublasltWorkspace + (sums_come_along ? 4 * round_up(g.m, 4) : 0));
   if (sums_come_along) sum.row_sums = reinterpret_cast<float*>(workspace + kCublasltWorkspace);
   cublaslt_gemm(stream, g, sum, algorithm.of_library, workspace);
   last_gemm = {true, {}, algorithm};
+  return {sum, workspace};
+}
+
+void finish_by_library(Stream& stream, const Gemm& g, const GemmOperands& operands,
+                       const LibraryPart& part) {
+  const GemmOperands& sum = part.operands;
   if (operands.row_sums) {
     if (!g.accumulate) fill(stream, Tensor{operands.row_sums, {g.m}, DType::f32, Device::cuda}, 0);
-    if (sums_come_along)
+    if (sum.row_sums)
       add_parts(stream, operands.row_sums, sum.row_sums, 1, 0, g.m);
     else
       add_column_sums(stream, operands.row_sums, operands.a, {g.k, g.m}, g.type,
-                      reinterpret_cast<float*>(workspace), kCublasltWorkspace);
+                      reinterpret_cast<float*>(part.workspace), kCublasltWorkspace);
   }
   const auto flat = [&](const void* at) {
     return Tensor{const_cast<void*>(at), {g.m, g.n}, g.c_type, Device::cuda};
@@ -287,28 +303,37 @@ void gemm_by(Stream& stream, const Gemm& g, const GemmOperands& operands,
     activation_backward(stream, flat(operands.c), flat(operands.c), flat(operands.u), g.kind);
 }
 
+}  // namespace
+
+void gemm_by(Stream& stream, const Gemm& g, const GemmOperands& operands,
+             const GemmAlgorithm& algorithm) {
+  if (algorithm.maker == GemmAlgorithm::Maker::built_in)
+    return gemm_as(stream, g, operands, plan_gemm(g, operands));
+  finish_by_library(stream, g, operands, begin_by_library(stream, g, operands, algorithm));
+}
+
 void gemm(Stream& stream, const Gemm& g, const GemmOperands& operands) {
-  const GemmAlgorithm built_in;
-  if (stream.batch_invariant) return gemm_by(stream, g, operands, built_in);
-  const GemmAlgorithm algorithm = autotuned(stream, g, operands);
-  if (algorithm == built_in) return gemm_by(stream, g, operands, algorithm);
-  try {
-    gemm_by(stream, g, operands, algorithm);
-  } catch (const Error& error) {  // the library takes nothing of what it refuses
-    cuda_forget_error();
-    refuse_library(g, operands, error);
-    gemm_by(stream, g, operands, built_in);
+  std::optional<LibraryPart> part;  // none: the built-in kernels make all of it
+  if (!stream.batch_invariant) {
+    try {
+      const GemmAlgorithm algorithm = autotuned(stream, g, operands);
+      if (algorithm.maker != GemmAlgorithm::Maker::built_in)
+        part = begin_by_library(stream, g, operands, algorithm);
+    } catch (const Error& error) {
+      cuda_forget_error();
+      refuse_library(g, operands, error);
+    }
   }
+  // Not in the try: after an error here c may have the product already, and a second one would be
+  // added to it.
+  part ? finish_by_library(stream, g, operands, *part)
+       : gemm_as(stream, g, operands, plan_gemm(g, operands));
 }
 
 std::string gemm_algorithm() {
   const LastGemm& last = last_gemm;
   if (!last.any) return "";
-  if (last.algorithm.maker != GemmAlgorithm::Maker::built_in)
-    return fmt::format("{} {}{}", cublaslt_name(), cublaslt_text(last.algorithm.of_library),
-                       last.algorithm.maker == GemmAlgorithm::Maker::library_then_sums
-                           ? ", then row sums"
-                           : "");
+  if (last.algorithm.maker != GemmAlgorithm::Maker::built_in) return description(last.algorithm);
   const std::string_view tile = name_of(last.plan.tile);
   return last.plan.splits > 1 ? fmt::format("built-in {} in {} parts of K", tile, last.plan.splits)
                               : fmt::format("built-in {}", tile);

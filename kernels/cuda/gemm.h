@@ -78,4 +78,11 @@ void gemm_by(Stream& stream, const Gemm& shape, const GemmOperands& operands,
 // row sums"; "" before the first.
 std::string gemm_algorithm();
 
+// How many algorithms the library has offered for it: as a whole, and without its row sums, which
+// are then a pass of their own. 0 where it was not asked.
+struct GemmOffer {
+  int whole = 0, then_sums = 0;
+};
+GemmOffer gemm_offer();
+
 }  // namespace laclip::cuda

@@ -17,18 +17,18 @@
 namespace laclip::cuda {
 namespace {
 
-enum class Choice { automatic, own, library };
+enum class Choice { automatic, own, library, library_bgrad };
 
 Choice choice() {
   static const Choice chosen = [] {
     const char* text = std::getenv("LACLIP_GEMM");
     const std::string_view word = text ? text : "auto";
     if (word == "own") return Choice::own;
-    if (word == "library") {
-      check(cublaslt_version() > 0, "LACLIP_GEMM=library, but there is no cuBLASLt");
-      return Choice::library;
+    if (word == "library" || word == "library-bgrad") {
+      check(cublaslt_version() > 0, "LACLIP_GEMM={}, but there is no cuBLASLt", word);
+      return word == "library" ? Choice::library : Choice::library_bgrad;
     }
-    check(word == "auto", "LACLIP_GEMM is {}; it can be auto, own or library", word);
+    check(word == "auto", "LACLIP_GEMM is {}; it can be auto, own, library or library-bgrad", word);
     return cuda_is_a_gpu() ? Choice::automatic : Choice::own;
   }();
   return chosen;
@@ -84,32 +84,39 @@ class Recorded {
       cuda_drop_recording(stream.handle());
       throw;
     }
-    graph_ = cuda_end_recording(stream.handle());
+    graph_.reset(cuda_end_recording(stream.handle()));
     seconds();  // warms up
   }
-  ~Recorded() { cuda_destroy_graph(graph_); }
-  Recorded(const Recorded&) = delete;
 
   double seconds() const {  // of a call
     cuda_synchronize(stream_.handle());
     const Timer timer;
-    cuda_launch_graph(graph_, stream_.handle());
+    cuda_launch_graph(graph_.get(), stream_.handle());
     cuda_synchronize(stream_.handle());
     return timer.seconds() / kCalls;
   }
 
  private:
   static constexpr int kCalls = 10;
+  struct DestroyGraph {
+    void operator()(void* graph) const { cuda_destroy_graph(graph); }
+  };
   Stream& stream_;
-  void* graph_ = nullptr;
+  std::unique_ptr<void, DestroyGraph> graph_;
 };
 
 // Of this run, without a text for each GEMM.
 struct Known {
+  struct Kind {
+    GemmAlgorithm algorithm;
+    GemmOffer offer;
+    bool used = false;  // since take_used_algorithms()
+  };
   std::mutex mutex;
-  std::map<GemmKind, GemmAlgorithm> of;
+  std::map<GemmKind, Kind> of;
   std::set<GemmKind> refused;  // by the library
 };
+thread_local GemmOffer last_offer;
 Known& known() {
   static Known known;
   return known;
@@ -191,27 +198,31 @@ std::optional<GemmAlgorithm> fastest(Stream& stream, const Gemm& g, const GemmOp
     double seconds = INFINITY;
   };
   std::vector<Candidate> all;
-  all.push_back({{}, std::make_unique<Recorded>(stream, g, places->timed, GemmAlgorithm{})});
-  for (const GemmAlgorithm& one : candidates) {
+  const auto add = [&](const GemmAlgorithm& one) {
     try {
       all.push_back({one, std::make_unique<Recorded>(stream, g, places->timed, one)});
-    } catch (const Error& error) {  // an algorithm that the library offers and does not do
+    } catch (const Error& error) {  // no memory, or what the library offers and does not do
       cuda_forget_error();
       log_debug("{}", error.what());
     }
-  }
+  };
+  add({});
+  std::for_each(candidates.begin(), candidates.end(), add);
+  if (all.empty()) return std::nullopt;
   for (int round = 0; round < kRounds; ++round)
     for (Candidate& one : all) one.seconds = std::min(one.seconds, one.recorded->seconds());
   const Candidate& best =
       *std::min_element(all.begin(), all.end(), [](const Candidate& a, const Candidate& b) {
         return a.seconds < b.seconds;
       });
-  log_debug("GEMM {}: built-in {:.1f} us, best {:.1f} us by {}", GemmKind(g, operands).text(),
-            1e6 * all[0].seconds, 1e6 * best.seconds, best.algorithm.text());
+  log_debug("GEMM {}: {} {:.1f} us, best {:.1f} us by {}", GemmKind(g, operands).text(),
+            description(all[0].algorithm), 1e6 * all[0].seconds, 1e6 * best.seconds,
+            best.algorithm.text());
   return best.algorithm;
 }
 
 GemmAlgorithm autotuned(Stream& stream, const Gemm& g, const GemmOperands& operands) {
+  last_offer = {};
   if (choice() == Choice::own) return {};
   const GemmKind kind(g, operands);
   Known& run = known();
@@ -221,18 +232,47 @@ GemmAlgorithm autotuned(Stream& stream, const Gemm& g, const GemmOperands& opera
   if (found == run.of.end()) {
     const std::vector<GemmAlgorithm> candidates = library_algorithms(g, operands);
     GemmAlgorithm algorithm = candidates.empty() ? GemmAlgorithm{} : candidates.front();
+    const auto is_whole = [](const GemmAlgorithm& one) {
+      return one.maker == GemmAlgorithm::Maker::library;
+    };
+    const auto whole = std::find_if(candidates.begin(), candidates.end(), is_whole);
+    if (choice() == Choice::library_bgrad && whole != candidates.end()) algorithm = *whole;
     if (choice() == Choice::automatic && !candidates.empty())
       algorithm =
           algorithms_of_this_gpu()
               .algorithm(kind.text(), [&] { return fastest(stream, g, operands, candidates); })
               .value_or(algorithm);
-    found = run.of.emplace(kind, algorithm).first;
+    const auto count = int(std::count_if(candidates.begin(), candidates.end(), is_whole));
+    const GemmOffer offer{count, int(candidates.size()) - count};
+    found = run.of.emplace(kind, Known::Kind{algorithm, offer}).first;
   }
-  return fitting(found->second, g, operands);
+  found->second.used = true;
+  last_offer = found->second.offer;
+  return fitting(found->second.algorithm, g, operands);
+}
+
+GemmOffer gemm_offer() { return last_offer; }
+
+std::string description(const GemmAlgorithm& algorithm) {
+  using Maker = GemmAlgorithm::Maker;
+  if (algorithm.maker == Maker::built_in) return "built-in";
+  return fmt::format("{} {}{}", cublaslt_name(), cublaslt_text(algorithm.of_library),
+                     algorithm.maker == Maker::library_then_sums ? ", then row sums" : "");
+}
+
+std::map<std::string, std::string> take_used_algorithms() {
+  Known& run = known();
+  const std::lock_guard lock(run.mutex);
+  std::map<std::string, std::string> used;
+  for (auto& [kind, chosen] : run.of)
+    if (std::exchange(chosen.used, false))
+      used[kind.text()] = description(run.refused.count(kind) ? GemmAlgorithm{} : chosen.algorithm);
+  return used;
 }
 
 void refuse_library(const Gemm& g, const GemmOperands& operands, const Error& error) {
-  if (choice() == Choice::library) throw error;  // who asks for the library is told
+  if (choice() == Choice::library || choice() == Choice::library_bgrad)
+    throw error;  // who asks for the library is told
   const GemmKind kind(g, operands);
   Known& run = known();
   const std::lock_guard lock(run.mutex);

@@ -7,7 +7,8 @@
 // operand; both are timed.
 //
 // LACLIP_GEMM=own takes the built-in kernels alone, =library the library's first algorithm wherever it has
-// one, =auto (the default) what is faster. On the host execution auto is own.
+// one, =library-bgrad the same with row sums in its epilogue wherever it offers that (BGRADB),
+// =auto (the default) what is faster. On the host execution auto is own.
 #pragma once
 
 #include <functional>
@@ -32,6 +33,8 @@ std::vector<GemmAlgorithm> library_algorithms(const Gemm& shape, const GemmOpera
 
 // The fastest of the built-in kernels and the candidates. A GEMM that overwrites its result is timed on it,
 // one that adds, or reads what it overwrites, on a second one; nothing where there is no memory for that.
+// All calls read the same operands, which the L2 cache holds where they are small, as a layer finds
+// what the one before has just written; weights that come from memory are not modelled.
 std::optional<GemmAlgorithm> fastest(Stream& stream, const Gemm& shape,
                                      const GemmOperands& operands,
                                      const std::vector<GemmAlgorithm>& candidates);
@@ -42,8 +45,16 @@ GemmAlgorithm fitting(const GemmAlgorithm& algorithm, const Gemm& shape,
                       const GemmOperands& operands);
 
 // From now on GEMMs of this kind take the built-in kernels in this run, because the library's have failed.
-// Warns once. Throws the error with LACLIP_GEMM=library, which must not pass on the built-in kernels.
+// Warns once. Throws the error with LACLIP_GEMM=library or library-bgrad, which must not pass on
+// the built-in kernels.
 void refuse_library(const Gemm& shape, const GemmOperands& operands, const Error& error);
+
+// "built-in", "cuBLASLt 13.1.0 algorithm 66, tile 23, stages 36, then row sums"
+std::string description(const GemmAlgorithm& algorithm);
+
+// What the GEMMs since the last call were made by, {kind: description}; without those that the
+// library was not asked about.
+std::map<std::string, std::string> take_used_algorithms();
 
 // GEMMs of one kind take one algorithm: rows are rounded up to an eighth of an octave.
 struct GemmKind {
@@ -57,9 +68,10 @@ struct GemmKind {
 };
 
 // The file: {"about": "NVIDIA H200, cuBLASLt 13.1.0, built-in 3", "algorithms": {KIND: TEXT, …}}. One that
-// is about something else, or that cannot be read, is told of in a line and replaced; what another
-// process has added stays. If it cannot be written, a warning says so and the run goes on. A kind that
-// cannot be timed (`measure` gives nothing) is not tried again in this run, and not kept.
+// is about something else, or that cannot be read, is reported in one line and replaced; what
+// another process has added stays. If it cannot be written, a warning says so and the run goes on.
+// A kind that cannot be timed (`measure` gives nothing) is not tried again in this run, and not
+// kept.
 class AlgorithmFile {
  public:
   AlgorithmFile(fs::path path, std::string about);

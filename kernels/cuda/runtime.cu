@@ -15,8 +15,7 @@ std::byte* cuda_allocate(std::string_view purpose, int64_t bytes) {
     if (error == cudaErrorStreamCaptureUnsupported || error == cudaErrorStreamCaptureInvalidated)
       fail(
           "{}: {} were asked for while a graph is recorded, which can allocate nothing; run the "
-          "same "
-          "work once before",
+          "same work once before",
           purpose, format_bytes(double(bytes)));
     fail("{}: no memory on the device for {} ({} are free); use a smaller batch or model", purpose,
          format_bytes(double(bytes)), format_bytes(double(cuda_memory().free)));
@@ -54,6 +53,23 @@ int cuda_devices() {
   return error == cudaSuccess ? count : 0;
 }
 
+std::string cuda_absence() {
+  int count = 0, supported = 0, needed = 0;
+  const cudaError_t error = cudaGetDeviceCount(&count);
+  ignore_cuda(error);
+  ignore_cuda(cudaDriverGetVersion(&supported));  // 0 without a driver
+  ignore_cuda(cudaRuntimeGetVersion(&needed));
+  const auto text = [](int version) {
+    return fmt::format("{}.{}", version / 1000, version % 1000 / 10);
+  };
+  if (error == cudaErrorInsufficientDriver && supported > 0)
+    return fmt::format("the driver supports CUDA {}, this program needs {}", text(supported),
+                       text(needed));
+  if (error == cudaErrorInsufficientDriver) return "there is no driver of a GPU";
+  if (error == cudaSuccess || error == cudaErrorNoDevice) return "there is no GPU";
+  return fmt::format("CUDA: {}", cudaGetErrorString(error));
+}
+
 std::string cuda_device_name() {
 #ifdef __CUDACC__
   cudaDeviceProp properties;
@@ -61,6 +77,26 @@ std::string cuda_device_name() {
   return properties.name;
 #else
   return "host";
+#endif
+}
+
+std::string cuda_capability() {
+#ifdef __CUDACC__
+  cudaDeviceProp properties;
+  check_cuda(cudaGetDeviceProperties(&properties, 0));
+  return fmt::format("{}.{}", properties.major, properties.minor);
+#else
+  return "";
+#endif
+}
+
+std::string cuda_pci_bus() {
+#ifdef __CUDACC__
+  char bus[32] = "";
+  check_cuda(cudaDeviceGetPCIBusId(bus, sizeof bus, 0));
+  return bus;
+#else
+  return "";
 #endif
 }
 
@@ -137,7 +173,7 @@ void cuda_begin_recording(void* stream) {
 void* cuda_end_recording(void* stream) {
   cudaGraph_t graph = nullptr;
   check_cuda(cudaStreamEndCapture(static_cast<cudaStream_t>(stream), &graph));
-  if (!graph) return nullptr;  // what was recorded is not possible in a graph
+  check(graph != nullptr, "what was recorded is not possible in a graph");
   cudaGraphExec_t instance = nullptr;
   const cudaError_t error = cudaGraphInstantiate(&instance, graph, 0);
   ignore_cuda(cudaGraphDestroy(graph));

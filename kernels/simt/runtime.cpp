@@ -75,6 +75,8 @@ struct Streams {
 
 namespace {
 size_t too_much = size_t(-1);
+constexpr int kRuntimeVersion = 13000;
+int driver_version = kRuntimeVersion;
 
 thread_local cudaError_t last_error = cudaSuccess;
 cudaError_t failed(cudaError_t error) { return last_error = error; }
@@ -104,6 +106,7 @@ cudaError_t laclip::simt::give(cudaStream_t stream, std::function<void()> work) 
 }
 
 void laclip::simt::fail_allocations_of(size_t bytes) { too_much = bytes > 0 ? bytes : size_t(-1); }
+void laclip::simt::set_driver(int version) { driver_version = version; }
 
 const char* cudaGetErrorString(cudaError_t error) {
   return error == cudaSuccess ? "no error"
@@ -112,14 +115,26 @@ const char* cudaGetErrorString(cudaError_t error) {
          : error == cudaErrorStreamCaptureInvalidated
              ? "operation failed due to a previous error during capture"
          : error == cudaErrorMemoryAllocation ? "out of memory"
-                                              : "invalid argument";
+         : error == cudaErrorInsufficientDriver
+             ? "CUDA driver version is insufficient for CUDA runtime version"
+             : "invalid argument";
 }
 
 cudaError_t cudaGetLastError() { return std::exchange(last_error, cudaSuccess); }
 cudaError_t cudaPeekAtLastError() { return last_error; }
 
 cudaError_t cudaGetDeviceCount(int* count) {
-  *count = 1;
+  *count = driver_version < kRuntimeVersion ? 0 : 1;
+  return *count == 0 ? failed(cudaErrorInsufficientDriver) : cudaSuccess;
+}
+
+cudaError_t cudaDriverGetVersion(int* version) {
+  *version = driver_version;
+  return cudaSuccess;
+}
+
+cudaError_t cudaRuntimeGetVersion(int* version) {
+  *version = kRuntimeVersion;
   return cudaSuccess;
 }
 

@@ -11,6 +11,8 @@ enum cudaError_t {
   cudaSuccess = 0,
   cudaErrorInvalidValue = 1,
   cudaErrorMemoryAllocation = 2,
+  cudaErrorInsufficientDriver = 35,
+  cudaErrorNoDevice = 100,
   cudaErrorStreamCaptureUnsupported = 900,
   cudaErrorStreamCaptureInvalidated = 901
 };
@@ -29,6 +31,8 @@ const char* cudaGetErrorString(cudaError_t error);
 cudaError_t cudaGetLastError();
 cudaError_t cudaPeekAtLastError();
 cudaError_t cudaGetDeviceCount(int* count);
+cudaError_t cudaDriverGetVersion(int* version);  // 13000 is CUDA 13.0; 0: no driver
+cudaError_t cudaRuntimeGetVersion(int* version);
 cudaError_t cudaMalloc(void** memory, size_t bytes);
 cudaError_t cudaFree(void* memory);
 cudaError_t cudaMallocHost(void** memory, size_t bytes);
@@ -60,4 +64,6 @@ namespace laclip::simt {
 cudaError_t give(cudaStream_t stream, std::function<void()> work);
 // From now on there is no memory for as many bytes or more; 0: there is again.
 void fail_allocations_of(size_t bytes);
+// From now on the driver supports this version of CUDA; the runtime is 13.0's.
+void set_driver(int version);
 }  // namespace laclip::simt

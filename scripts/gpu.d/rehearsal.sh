@@ -29,6 +29,7 @@ exec "$@"
 STUB
 export PATH=$stubs:$PATH
 scale_of_limits=10
+torch_probe='import torch'
 bench_options=(--llama tests/golden/llama_tied/config.json --small)
 op_options=(--small)
 peer_options=(--small)

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "apps/bench/median.h"
 #include "apps/bench/noise.h"
 #include "apps/bench/rows.h"
 #include "base/check.h"
@@ -39,15 +40,31 @@ TEST(BenchRows, ARowIsInTheFileWhenItIsMeasured) {
   rows.finish();
 }
 
+TEST(BenchRows, WhatIsTrueEverywhereIsInEachRow) {
+  const test::TemporaryFolder folder;
+  BenchRows rows("", false, folder / "rows.jsonl", {{"library", "one"}});
+  rows.measure("several", [] { return Json{row(2), row(3)}; });
+  for (const std::string& line : read_lines(folder / "rows.jsonl"))
+    EXPECT_EQ(Json::parse(line)["library"], "one");
+}
+
+TEST(BenchMedian, OfAnEvenNumberIsBetweenTheMiddleTwo) {
+  EXPECT_EQ(median({5, 1, 3}), 3);
+  EXPECT_EQ(median({9, 1, 4, 2}), 3);
+  EXPECT_EQ(median({2}), 2);
+}
+
 TEST(BenchRows, AFailureIsARowAndTheOthersAreMeasured) {
   const test::TemporaryFolder folder;
   BenchRows rows("", false, folder / "rows.jsonl");
   rows.measure("large", []() -> Json { throw Error("no memory"); });
+  rows.measure("odd", []() -> Json { throw std::out_of_range("no such key"); });
   rows.measure("small", [] { return row(1); });
   const auto lines = read_lines(folder / "rows.jsonl");
-  ASSERT_EQ(lines.size(), 2u);
+  ASSERT_EQ(lines.size(), 3u);
   EXPECT_EQ(Json::parse(lines[0]),
             (Json{{"bench", "failure"}, {"row", "large"}, {"error", "no memory"}}));
+  EXPECT_EQ(Json::parse(lines[1])["error"], "no such key");
   EXPECT_THAT(test::error_of([&] { rows.finish(); }), HasSubstr("the first one is 'large'"));
 }
 
@@ -101,6 +118,35 @@ TEST(BenchCommand, ListsRowsAndMeasuresThoseThatAreAskedFor) {
   const test::Outcome wrong = test::run({"bench", "ops", "--only", "("});
   EXPECT_EQ(wrong.code, 2);
   EXPECT_THAT(wrong.err, HasSubstr("--only (: this is no regular expression"));
+}
+
+// A bias gradient by each way of the library, and the algorithms of a step.
+TEST(BenchCommand, TellsTheLibrarysAlgorithms) {
+  const auto bench = [](const char* way, std::vector<std::string> arguments) {
+    setenv("LACLIP_GEMM", way, 1);
+    arguments.insert(arguments.begin(), "bench");
+    for (const char* more : {"--device", "cuda"}) arguments.push_back(more);
+    const test::Outcome done = test::run(arguments);
+    unsetenv("LACLIP_GEMM");
+    EXPECT_EQ(done.code, 0) << done.err;
+    return Json::parse(done.out.substr(0, done.out.find('\n')));
+  };
+  for (const bool apart : {true, false}) {
+    const Json row = bench(apart ? "library" : "library-bgrad",
+                           {"ops", "--small", "--only", "^linear_backward_weight"});
+    EXPECT_THAT(row["library"].get<std::string>(), HasSubstr("cuBLASLt"));
+    const auto algorithm = row["algorithm"].get<std::string>();
+    EXPECT_EQ(algorithm.find(", then row sums") != std::string::npos, apart) << algorithm;
+    EXPECT_GT(row["offered"].get<int>(), 0);
+    EXPECT_GT(row["offered_then_sums"].get<int>(), 0);
+  }
+  const Json step = bench("library", {"gpu", "--small", "--only", "^step ViT-T-8-world 7"});
+  ASSERT_TRUE(step.contains("algorithms")) << step.dump();
+  bool sums = false;
+  for (const auto& [kind, algorithm] : step["algorithms"].items())
+    sums = sums || (kind.find(", row sums") != std::string::npos &&
+                    algorithm.get<std::string>().find(", then row sums") != std::string::npos);
+  EXPECT_TRUE(sums) << step["algorithms"].dump();
 }
 
 TEST(BenchCommand, RewritesWithASharedPrefixAndWithOneForEach) {

@@ -206,7 +206,7 @@ TEST_F(RewriteCommand, AnInterruptIsResumable) {
   const Outcome outcome =
       program.stop(SIGINT, [&] { return fs::exists(part) && read_lines(part).size() >= 5; });
   EXPECT_EQ(outcome.code, 1);
-  EXPECT_NE(outcome.err.find("the same command goes on"), std::string::npos) << outcome.err;
+  EXPECT_NE(outcome.err.find("run the same command to resume"), std::string::npos) << outcome.err;
   ASSERT_EQ(test::run(arguments("stopped")).code, 0);
   EXPECT_EQ(text("stopped.jsonl"), text("whole.jsonl"));
 }

@@ -52,6 +52,35 @@ TEST(RewriteLog, ACutAtAnyByteLosesAndDoublesNothing) {
   }
 }
 
+// After a power failure a file can have zeros, or half a record, before whole ones.
+TEST(RewriteLog, TornRecordsAreRewrittenAgain) {
+  test::TemporaryFolder folder;
+  complete(folder / "whole", 0, 5);
+  for (const std::string& torn :
+       {std::string(37, '\0') + "\n", record(2).dump().substr(0, 20) + "\n", std::string("\n")}) {
+    {
+      RewriteLog log(folder / "torn", kSettings, 0, 5);
+      for (size_t i : {4, 1}) log.add(record(i));
+    }
+    const std::string good = read_text(folder / "torn.part.jsonl");
+    write_atomically(folder / "torn.part.jsonl", good + torn + record(0).dump() + "\n");
+    testing::internal::CaptureStderr();
+    {
+      RewriteLog log(folder / "torn", kSettings, 0, 5);
+      EXPECT_EQ(log.count(), 2u);
+      EXPECT_TRUE(log.has(4) && log.has(1));
+    }
+    const std::string lines = testing::internal::GetCapturedStderr();
+    EXPECT_NE(lines.find("torn.part.jsonl:4: "), std::string::npos) << lines;
+    EXPECT_NE(lines.find("lost (2 lines"), std::string::npos) << lines;
+    EXPECT_EQ(read_text(folder / "torn.part.jsonl"), good);
+    complete(folder / "torn", 0, 5);
+    EXPECT_EQ(read_text(folder / "torn.jsonl"), read_text(folder / "whole.jsonl"));
+    fs::remove(folder / "torn.jsonl");
+    fs::remove(folder / "torn.txt");
+  }
+}
+
 TEST(RewriteLog, AKillBetweenTheLastFilesIsMended) {
   test::TemporaryFolder folder;
   complete(folder / "a", 0, 3);

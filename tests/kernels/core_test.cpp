@@ -258,15 +258,46 @@ TEST(Graphs, ScratchMemoryThatMovesMakesANewRecording) {
   EXPECT_EQ(calls, 4);
 }
 
+// What cannot be recorded is done all the same, with one warning.
 TEST(Graphs, ACopyToTheHostCannotBeRecorded) {
   if (cuda_is_a_gpu() || cuda_devices() == 0) GTEST_SKIP() << "the host execution refuses it";
   Stream stream(Device::cuda);
   Graphs graphs(stream);
   const Buffer memory("test", 64, Device::cuda);
+  const Tensor x = memory.tensor({1}, DType::f32);
   float value = 0;
-  const auto work = [&] { copy(stream, tensor_of(&value, {1}), memory.tensor({1}, DType::f32)); };
+  int calls = 0;
+  const auto work = [&] {
+    ++calls;
+    copy(stream, tensor_of(&value, {1}), x);
+  };
+  testing::internal::CaptureStderr();
+  for (float next : {1.0f, 2.0f, 3.0f, 4.0f}) {
+    fill(stream, x, next);
+    graphs.run({1}, work);
+    stream.synchronize();
+    EXPECT_EQ(value, next);
+  }
+  const std::string lines = testing::internal::GetCapturedStderr();
+  EXPECT_EQ(calls, 6);  // twice it was tried
+  EXPECT_EQ(graphs.launches(), 0);
+  EXPECT_NE(lines.find("not recorded as a CUDA graph"), std::string::npos) << lines;
+  EXPECT_EQ(lines.find("not recorded"), lines.rfind("not recorded"));
+}
+
+// An error of the work itself reaches the caller, recorded or not.
+TEST(Graphs, AnErrorOfTheWorkIsThrown) {
+  if (cuda_devices() == 0) GTEST_SKIP() << "no GPU";
+  Stream stream(Device::cuda);
+  Graphs graphs(stream);
+  bool wrong = false;
+  const auto work = [&] { check(!wrong, "the work is wrong"); };
   graphs.run({1}, work);
-  EXPECT_THROW(graphs.run({1}, work), Error);
+  wrong = true;
+  EXPECT_EQ(test::error_of([&] { graphs.run({1}, work); }), "the work is wrong");
+  wrong = false;
+  graphs.run({1}, work);
+  EXPECT_EQ(graphs.launches(), 1);
 }
 
 }  // namespace

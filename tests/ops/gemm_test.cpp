@@ -216,8 +216,7 @@ TEST_F(CudaGemm, ByTheLibrary) {
         extras.by_cublaslt = true;
         const Result result = run(g, {}, extras);
         // What the library takes is its own affair, but for plain aligned products in bf16.
-        const bool certain =
-            width == 72 && type == DType::bf16 && !extras.row_sums && !extras.offset;
+        const bool certain = width == 72 && type == DType::bf16 && !extras.offset;
         EXPECT_TRUE(!certain || !result.bits.empty());
       };
       for (Layout a : {plain, transposed})
@@ -292,7 +291,8 @@ TEST_F(CudaGemm, TheLibraryOffersRowSumsTwice) {
       cuda::library_algorithms(cuda::adding(transposed, 32, 16, 64, DType::bf16), operands);
   ASSERT_FALSE(all.empty());
   EXPECT_EQ(all.front().maker, Maker::library_then_sums);
-  EXPECT_TRUE(cuda_is_a_gpu() || all.back().maker == Maker::library);
+  if (cuda_is_a_gpu()) return;  // NVIDIA's need not have the epilogue for these types
+  EXPECT_EQ(all.back().maker, Maker::library);
 }
 
 TEST_F(CudaGemm, TellsItsAlgorithm) {

@@ -86,6 +86,18 @@ TEST_F(LastError, OfFreeingInACaptureLeavesNothingBehind) {
   EXPECT_EQ(innocent(), "");
 }
 
+// A driver that is too old is told from a missing GPU.
+TEST_F(LastError, OfAnOldDriverIsTakenAndToldByVersions) {
+  set_driver(12040);
+  EXPECT_EQ(cuda_devices(), 0);
+  EXPECT_EQ(cuda_absence(), "the driver supports CUDA 12.4, this program needs 13.0");
+  set_driver(0);
+  EXPECT_EQ(cuda_absence(), "there is no driver of a GPU");
+  set_driver(13010);
+  EXPECT_EQ(cuda_devices(), 1);
+  EXPECT_EQ(cudaPeekAtLastError(), cudaSuccess);
+}
+
 // Working memory that grows while a graph is recorded is named as that, not as a lack of memory.
 TEST_F(LastError, MemoryInACaptureIsNoLackOfMemory) {
   Graphs graphs(stream_);
@@ -96,9 +108,11 @@ TEST_F(LastError, MemoryInACaptureIsNoLackOfMemory) {
   };
   graphs.run({1}, work);
   bytes = 4096;
-  EXPECT_EQ(error_of([&] { graphs.run({1}, work); }),
-            "working memory: 4.0 KiB were asked for while a graph is recorded, which can allocate "
-            "nothing; run the same work once before");
+  testing::internal::CaptureStderr();
+  graphs.run({1}, work);
+  EXPECT_THAT(testing::internal::GetCapturedStderr(),
+              HasSubstr("working memory: 4.0 KiB were asked for while a graph is recorded, which "
+                        "can allocate nothing; run the same work once before"));
   EXPECT_EQ(innocent(), "");
   bytes = 0;
   graphs.run({1}, work);

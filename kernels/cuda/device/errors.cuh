@@ -24,7 +24,8 @@ inline void check_cuda(cudaError_t error,
         cudaGetErrorString(error));
 }
 
-// A launch that failed (error: what cudaGetLastError has given); the function that launches has the kernel among its template arguments.
+// A launch that failed (error: what cudaGetLastError has given); the function that launches has the
+// kernel among its template arguments.
 inline void check_launch(cudaError_t error, const char* function, int64_t shared_bytes) {
   check(error == cudaSuccess, "CUDA: {} (a launch with {} bytes of shared memory: {})",
         cudaGetErrorString(error), shared_bytes, function);
