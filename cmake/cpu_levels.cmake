@@ -15,6 +15,7 @@ function(laclip_cpu_sources target)
   foreach(level ${laclip_cpu_levels})
     set(library ${target}_${level})
     add_library(${library} OBJECT ${sources})
+    laclip_unity(${library} ${sources} ALONE "/(gemm|kv_cache)\\.cpp$")
     target_compile_options(${library} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-fno-gnu-unique>)  # unique is global
     add_library(${library}_options INTERFACE)  # after laclip_options, whose -march would count otherwise
     target_compile_options(${library}_options INTERFACE ${laclip_options_of_${level}})
