@@ -1,5 +1,5 @@
 # The CPU ops for each instruction set (kernels/core/cpu_level.h): every file of kernels/cpu is compiled once a level,
-# into the namespace of that name. The objects of a level become one, in which all is local but that namespace: the
+# into the namespace of that name; all but the two largest in one unit. The objects of a level become one, in which all is local but that namespace: the
 # linker keeps one copy of an inline function, and must not take one that needs AVX-512 for the whole program.
 set(laclip_cpu_levels baseline)
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")

@@ -1,7 +1,7 @@
 # LACLIP_UNITY: the sources of a folder are compiled as one unit, so that the compiler reads their headers once and
 # instantiates their templates once: from scratch that takes half the time. After a change of one source it takes
 # longer, because its whole unit is compiled again; and a source may then lean on includes of its neighbours, so the
-# debug presets compile each alone.
+# preset debug compiles each alone.
 option(LACLIP_UNITY "Compile the sources of a folder as one unit: faster from scratch, slower after a change" ON)
 
 # laclip_unity(TARGET SOURCES... [ALONE regex] [MOST number])
