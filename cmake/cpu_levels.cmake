@@ -1,5 +1,5 @@
 # The CPU ops for each instruction set (kernels/core/cpu_level.h): every file of kernels/cpu is compiled once a level,
-# into the namespace of that name. The objects of a level become one, in which all is local but that namespace: the
+# into the namespace of that name; all but the two largest in one unit. The objects of a level become one, in which all is local but that namespace: the
 # linker keeps one copy of an inline function, and must not take one that needs AVX-512 for the whole program.
 set(laclip_cpu_levels baseline)
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
@@ -15,6 +15,7 @@ function(laclip_cpu_sources target)
   foreach(level ${laclip_cpu_levels})
     set(library ${target}_${level})
     add_library(${library} OBJECT ${sources})
+    laclip_unity(${library} ${sources} ALONE "/(gemm|kv_cache)\\.cpp$")
     target_compile_options(${library} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-fno-gnu-unique>)  # unique is global
     add_library(${library}_options INTERFACE)  # after laclip_options, whose -march would count otherwise
     target_compile_options(${library}_options INTERFACE ${laclip_options_of_${level}})

@@ -38,8 +38,8 @@ endif()
 # Adds kernels/cuda/*.cu, and for the host kernels/simt.
 function(laclip_cuda_sources target)
   file(GLOB sources CONFIGURE_DEPENDS kernels/cuda/*.cu)
-  target_sources(${target} PRIVATE ${sources})
   if(laclip_use_nvcc)
+    target_sources(${target} PRIVATE ${sources})
     target_compile_options(${target} PRIVATE
       $<$<COMPILE_LANGUAGE:CUDA>:--expt-relaxed-constexpr --extended-lambda -lineinfo
         -DFMT_CONSTEVAL= -DFMT_USE_CONSTEXPR=1  # what fmt does at compile time, nvcc cannot follow
@@ -52,9 +52,16 @@ function(laclip_cuda_sources target)
     target_sources(${target} PRIVATE ${simt})
     target_link_libraries(${target} PUBLIC laclip_context)
     target_compile_definitions(${target} PUBLIC LACLIP_SIMT)
+    laclip_unity(${target} ${simt})
+    add_library(${target}_cuda OBJECT ${sources})
+    laclip_unity(${target}_cuda ${sources} MOST 7)
+    set_source_files_properties(${sources} PROPERTIES LANGUAGE CXX)
     # nvcc's `#pragma unroll` is not the host compiler's. Fibers take the time here and not arithmetic:
     # -O3 would compile twice as long for kernels that are run to be checked.
-    set_source_files_properties(${sources} PROPERTIES LANGUAGE CXX COMPILE_OPTIONS
-      "-Wno-unknown-pragmas;$<$<CONFIG:Release,RelWithDebInfo>:-O1>")
+    target_compile_options(${target}_cuda PRIVATE -Wno-unknown-pragmas "$<$<CONFIG:Release,RelWithDebInfo>:-O1>")
+    target_compile_definitions(${target}_cuda PRIVATE LACLIP_SIMT)
+    target_include_directories(${target}_cuda PRIVATE ${CMAKE_BINARY_DIR}/view/kernels)
+    target_link_libraries(${target}_cuda PRIVATE laclip_options laclip_base laclip_context)
+    target_sources(${target} PRIVATE $<TARGET_OBJECTS:${target}_cuda>)
   endif()
 endfunction()

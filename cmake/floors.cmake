@@ -5,7 +5,7 @@
 # reached as "NAME/x.h" through a view folder that holds nothing but a link to NAME, and a folder
 # is given the views of its DEPENDS only: an include against the floors does not compile.
 function(laclip_library name)
-  cmake_parse_arguments(arg "" "ONLY;EXCEPT" "DEPENDS;LIBRARIES" ${ARGN})
+  cmake_parse_arguments(arg "" "ONLY;EXCEPT;ALONE" "DEPENDS;LIBRARIES" ${ARGN})
   set(view ${CMAKE_BINARY_DIR}/view/${name})
   file(MAKE_DIRECTORY ${view})
   file(CREATE_LINK ${CMAKE_SOURCE_DIR}/${name} ${view}/${name} SYMBOLIC)
@@ -21,6 +21,7 @@ function(laclip_library name)
     add_library(laclip_${name} STATIC ${sources})
     set(scope PUBLIC)
     target_link_libraries(laclip_${name} PRIVATE laclip_options ${arg_LIBRARIES})
+    laclip_unity(laclip_${name} ${sources} ALONE "${arg_ALONE}")
   else()
     add_library(laclip_${name} INTERFACE)
     set(scope INTERFACE)

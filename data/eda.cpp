@@ -1,18 +1,11 @@
 #include "data/eda.h"
 
 #include <algorithm>
-#include <cctype>
 #include <sstream>
 
+#include "data/text.h"
+
 namespace laclip {
-namespace {
-
-std::string lower(std::string text) {
-  for (char& c : text) c = char(std::tolower(uint8_t(c)));
-  return text;
-}
-
-}  // namespace
 
 Eda::Eda(const std::vector<std::vector<std::string>>& synonyms, double alpha) : alpha_(alpha) {
   for (const auto& group : synonyms)

@@ -5,7 +5,7 @@
 namespace laclip {
 namespace {
 
-constexpr size_t kBlock = 512;
+constexpr size_t kTarBlock = 512;
 
 void put(std::string& header, size_t at, std::string_view text) {
   header.replace(at, text.size(), text);
@@ -22,7 +22,7 @@ TarWriter& TarWriter::add(const std::string& name, std::string_view content, cha
   check(name.size() <= 100, "{}: a name in a tar archive has 100 bytes at most", name);
   check(content.size() < size_t(1) << 33, "{}: {} bytes are too many for a tar archive", name,
         content.size());
-  std::string header(kBlock, '\0');
+  std::string header(kTarBlock, '\0');
   put(header, 0, name);
   put_octal(header, 100, 8, 0644);             // mode
   put_octal(header, 124, 12, content.size());  // size
@@ -35,10 +35,10 @@ TarWriter& TarWriter::add(const std::string& name, std::string_view content, cha
   put_octal(header, 148, 8, sum);
   bytes_ += header;
   bytes_ += content;
-  bytes_.resize((bytes_.size() + kBlock - 1) / kBlock * kBlock);
+  bytes_.resize((bytes_.size() + kTarBlock - 1) / kTarBlock * kTarBlock);
   return *this;
 }
 
-std::string TarWriter::finish() const { return bytes_ + std::string(2 * kBlock, '\0'); }
+std::string TarWriter::finish() const { return bytes_ + std::string(2 * kTarBlock, '\0'); }
 
 }  // namespace laclip

@@ -10,10 +10,10 @@
 namespace laclip {
 namespace {
 
-constexpr const char* kModel = "open_clip_model.safetensors";
-constexpr const char* kConfig = "open_clip_config.json";
-constexpr const char* kMoments = "training_state.safetensors";
-constexpr const char* kState = "training_state.json";
+constexpr const char* kClipModel = "open_clip_model.safetensors";
+constexpr const char* kClipConfig = "open_clip_config.json";
+constexpr const char* kClipMoments = "training_state.safetensors";
+constexpr const char* kClipState = "training_state.json";
 
 // Old files carry buffers that are no parameters.
 bool is_ignored(const std::string& name) {
@@ -64,10 +64,10 @@ void load_clip_weights(Clip& model, const fs::path& path) {
 std::unique_ptr<Clip> load_clip(const fs::path& folder, DType dtype, Device device) {
   check(fs::exists(folder), "{}: there is no such checkpoint", folder.string());
   check(fs::is_directory(folder), "{}: give the checkpoint folder, which holds {} and {}",
-        folder.string(), kModel, kConfig);
-  check(fs::exists(folder / kConfig), "{}: {} is missing in this checkpoint", folder.string(),
-        kConfig);
-  auto model = std::make_unique<Clip>(load_clip_config((folder / kConfig).string()), dtype,
+        folder.string(), kClipModel, kClipConfig);
+  check(fs::exists(folder / kClipConfig), "{}: {} is missing in this checkpoint", folder.string(),
+        kClipConfig);
+  auto model = std::make_unique<Clip>(load_clip_config((folder / kClipConfig).string()), dtype,
                                       Training::no, std::nullopt, device);
   load_clip_weights(*model, folder);
   return model;
@@ -84,26 +84,26 @@ void save_checkpoint(const Clip& model, const fs::path& folder, const Json& stat
                          {"std", pixels.std},
                          {"interpolation", model.config().interpolation},
                          {"resize_mode", "shortest"}}}};
-  write_safetensors(files / kModel, weights);
-  save_training_state(model.parameters(), files / kMoments, Masters::no);
-  write_atomically(files / kConfig, config.dump(2) + "\n");
-  write_atomically(files / kState, state.dump(2) + "\n");
+  write_safetensors(files / kClipModel, weights);
+  save_training_state(model.parameters(), files / kClipMoments, Masters::no);
+  write_atomically(files / kClipConfig, config.dump(2) + "\n");
+  write_atomically(files / kClipState, state.dump(2) + "\n");
   files.commit();
 }
 
 bool is_clip_checkpoint(const fs::path& folder) {
-  return are_whole(folder, {kModel, kConfig, kMoments, kState});
+  return are_whole(folder, {kClipModel, kClipConfig, kClipMoments, kClipState});
 }
 
-Json read_training_state(const fs::path& folder) { return read_json(folder / kState); }
+Json read_training_state(const fs::path& folder) { return read_json(folder / kClipState); }
 
 Json load_checkpoint(Clip& model, const fs::path& folder) {
-  check(fs::exists(folder / kState),
+  check(fs::exists(folder / kClipState),
         "{}: no training state in this folder; --resume needs a "
         "checkpoint of laclip train",
         folder.string());
-  load_clip_weights(model, folder / kModel);
-  load_training_state(model.parameters(), folder / kMoments);
+  load_clip_weights(model, folder / kClipModel);
+  load_training_state(model.parameters(), folder / kClipMoments);
   return read_training_state(folder);
 }
 

@@ -11,9 +11,10 @@
 namespace laclip::cpu::LACLIP_CPU_LEVEL {
 namespace {
 
-constexpr int64_t kRows = 256, kColumns = 512;  // a tile of s: 512 KiB, half of an L2 cache
+constexpr int64_t kScoreRows = 256,
+                  kScoreColumns = 512;  // a tile of s: 512 KiB, half of an L2 cache
 
-struct Tile {
+struct ScoreTile {
   int64_t row, rows, column, columns;
   float* s;  // [rows columns]
 };
@@ -30,12 +31,12 @@ int64_t copied(In features) { return features.dtype == DType::f32 ? 0 : features
 
 // Calls body(tile) for all tiles of s, row blocks outside.
 template <class Body>
-void for_each_tile(Stream& stream, float* tile_memory, const float* image, const float* text,
-                   int64_t B, int64_t E, float scale, Body&& body) {
-  for (int64_t row = 0; row < B; row += kRows) {
-    for (int64_t column = 0; column < B; column += kColumns) {
-      const Tile tile{row, std::min(kRows, B - row), column, std::min(kColumns, B - column),
-                      tile_memory};
+void for_each_score_tile(Stream& stream, float* tile_memory, const float* image, const float* text,
+                         int64_t B, int64_t E, float scale, Body&& body) {
+  for (int64_t row = 0; row < B; row += kScoreRows) {
+    for (int64_t column = 0; column < B; column += kScoreColumns) {
+      const ScoreTile tile{row, std::min(kScoreRows, B - row), column,
+                           std::min(kScoreColumns, B - column), tile_memory};
       gemm(stream, {.m = tile.rows, .n = tile.columns, .k = E, .b = Layout::transposed},
            {.c = tile.s, .a = image + row * E, .b = text + column * E});
       const int64_t count = tile.rows * tile.columns;
@@ -51,15 +52,16 @@ void contrastive_forward(Stream& stream, Out loss, Out lse_image, Out lse_text, 
                          In logit_scale) {
   const int64_t B = image[0], E = image[1], copy = copied(image);
   const float scale = std::exp(*logit_scale.as<float>());
-  float* memory = stream.scratch().reserve<float>(kRows * kColumns + B + 4 * B + 2 * copy);
-  float* diagonal = memory + kRows * kColumns;
+  float* memory =
+      stream.scratch().reserve<float>(kScoreRows * kScoreColumns + B + 4 * B + 2 * copy);
+  float* diagonal = memory + kScoreRows * kScoreColumns;
   auto* row_sums = reinterpret_cast<LogSum*>(diagonal + B);
   LogSum* column_sums = row_sums + B;
   std::fill(row_sums, row_sums + 2 * B, LogSum{});
 
   auto* copies = reinterpret_cast<float*>(column_sums + B);
   const float *images = in_f32(image, copies), *texts = in_f32(text, copies + copy);
-  for_each_tile(stream, memory, images, texts, B, E, scale, [&](const Tile& t) {
+  for_each_score_tile(stream, memory, images, texts, B, E, scale, [&](const ScoreTile& t) {
     parallel_rows(t.rows, t.columns,
                   [&](int64_t a) { row_sums[t.row + a].add(t.s + a * t.columns, t.columns, 1); });
     parallel_rows(t.columns, t.rows,
@@ -85,16 +87,17 @@ void contrastive_backward(Stream& stream, Out dimage, Out dtext, Acc dlogit_scal
   const int64_t B = image[0], E = image[1], copy = copied(image);
   const float scale = std::exp(*logit_scale.as<float>());
   const float share = 1.0f / (2.0f * float(B));
-  float* memory = stream.scratch().reserve<float>(kRows * kColumns + kRows + 2 * copy);
-  float* row_totals = memory + kRows * kColumns;
-  float* copies = row_totals + kRows;
+  float* memory =
+      stream.scratch().reserve<float>(kScoreRows * kScoreColumns + kScoreRows + 2 * copy);
+  float* row_totals = memory + kScoreRows * kScoreColumns;
+  float* copies = row_totals + kScoreRows;
   const float *images = in_f32(image, copies), *texts = in_f32(text, copies + copy);
   std::fill(dimage.as<float>(), dimage.as<float>() + B * E, 0.0f);
   std::fill(dtext.as<float>(), dtext.as<float>() + B * E, 0.0f);
   const float *by_image = lse_image.as<float>(), *by_text = lse_text.as<float>();
   double dscale = 0;
 
-  for_each_tile(stream, memory, images, texts, B, E, scale, [&](const Tile& t) {
+  for_each_score_tile(stream, memory, images, texts, B, E, scale, [&](const ScoreTile& t) {
     parallel_rows(t.rows, t.columns, [&](int64_t a) {
       float* s = t.s + a * t.columns;
       const float own = by_image[t.row + a];

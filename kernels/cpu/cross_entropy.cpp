@@ -10,9 +10,10 @@
 namespace laclip::cpu::LACLIP_CPU_LEVEL {
 namespace {
 
-constexpr int64_t kRows = 256, kColumns = 1024;  // a tile of s: 1 MiB, the size of an L2 cache
+constexpr int64_t kLogitRows = 256,
+                  kLogitColumns = 1024;  // a tile of s: 1 MiB, the size of an L2 cache
 
-struct Tile {
+struct LogitTile {
   int64_t rows, column, columns;
   float* s;  // [rows columns]
 };
@@ -24,10 +25,10 @@ const T* row_of(In matrix, int64_t row) {
 
 // Calls body(tile) for the tiles of the block of rows that begins at `row`.
 template <class T, class Body>
-void for_each_tile(Stream& stream, float* memory, In x, In w, int64_t row, Body&& body) {
-  const int64_t V = w[0], C = x[1], rows = std::min(kRows, x[0] - row);
-  for (int64_t column = 0; column < V; column += kColumns) {
-    const Tile tile{rows, column, std::min(kColumns, V - column), memory};
+void for_each_logit_tile(Stream& stream, float* memory, In x, In w, int64_t row, Body&& body) {
+  const int64_t V = w[0], C = x[1], rows = std::min(kLogitRows, x[0] - row);
+  for (int64_t column = 0; column < V; column += kLogitColumns) {
+    const LogitTile tile{rows, column, std::min(kLogitColumns, V - column), memory};
     gemm(stream, {.m = rows, .n = tile.columns, .k = C, .b = Layout::transposed, .type = x.dtype},
          {.c = tile.s, .a = row_of<T>(x, row), .b = row_of<T>(w, column)});
     body(tile);
@@ -46,15 +47,16 @@ void check_targets(const char* op, In target, int64_t V) {
 void cross_entropy_forward(Stream& stream, Out loss, Out lse, In x, In w, In target, float weight) {
   check_targets("cross_entropy_forward", target, w[0]);
   const int32_t* wanted = target.as<int32_t>();
-  float* memory = stream.scratch().reserve<float>(kRows * kColumns + kRows + 2 * kRows);
-  float* hits = memory + kRows * kColumns;  // s[n,target[n]]
-  auto* sums = reinterpret_cast<LogSum*>(hits + kRows);
+  float* memory =
+      stream.scratch().reserve<float>(kLogitRows * kLogitColumns + kLogitRows + 2 * kLogitRows);
+  float* hits = memory + kLogitRows * kLogitColumns;  // s[n,target[n]]
+  auto* sums = reinterpret_cast<LogSum*>(hits + kLogitRows);
   double total = 0;
   dispatch_float(x.dtype, [&]<class T>(TypeTag<T>) {
-    for (int64_t row = 0; row < x[0]; row += kRows) {
-      const int64_t rows = std::min(kRows, x[0] - row);
+    for (int64_t row = 0; row < x[0]; row += kLogitRows) {
+      const int64_t rows = std::min(kLogitRows, x[0] - row);
       std::fill(sums, sums + rows, LogSum{});
-      for_each_tile<T>(stream, memory, x, w, row, [&](const Tile& t) {
+      for_each_logit_tile<T>(stream, memory, x, w, row, [&](const LogitTile& t) {
         parallel_rows(rows, t.columns, [&](int64_t a) {
           const float* s = t.s + a * t.columns;
           sums[a].add(s, t.columns, 1);
@@ -78,13 +80,14 @@ void cross_entropy_backward(Stream& stream, Out dx, Acc dw, In x, In w, In targe
   const int64_t C = x[1];
   const int32_t* wanted = target.as<int32_t>();
   dispatch_float(x.dtype, [&]<class T>(TypeTag<T>) {
-    float* memory = stream.scratch().reserve<float>(2 * kRows * kColumns + kRows * C);
-    T* ds = reinterpret_cast<T*>(memory + kRows * kColumns);  // [rows columns]
-    float* dx_rows = memory + 2 * kRows * kColumns;           // [rows C], summed over the tiles
-    for (int64_t row = 0; row < x[0]; row += kRows) {
-      const int64_t rows = std::min(kRows, x[0] - row);
+    float* memory =
+        stream.scratch().reserve<float>(2 * kLogitRows * kLogitColumns + kLogitRows * C);
+    T* ds = reinterpret_cast<T*>(memory + kLogitRows * kLogitColumns);  // [rows columns]
+    float* dx_rows = memory + 2 * kLogitRows * kLogitColumns;  // [rows C], summed over the tiles
+    for (int64_t row = 0; row < x[0]; row += kLogitRows) {
+      const int64_t rows = std::min(kLogitRows, x[0] - row);
       std::fill(dx_rows, dx_rows + rows * C, 0.0f);
-      for_each_tile<T>(stream, memory, x, w, row, [&](const Tile& t) {
+      for_each_logit_tile<T>(stream, memory, x, w, row, [&](const LogitTile& t) {
         parallel_rows(rows, t.columns, [&](int64_t a) {
           const float* s = t.s + a * t.columns;
           T* out = ds + a * t.columns;

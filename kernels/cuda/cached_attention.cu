@@ -13,7 +13,7 @@
 namespace laclip::cuda {
 namespace {
 
-constexpr int kThreads = 128, kAtOnce = 4;  // tokens of a team that are under way
+constexpr int kAttentionThreads = 128, kAtOnce = 4;  // tokens of a team that are under way
 
 // A lane's share of a token: kPacks packs, kTeam packs apart.
 template <class T, int kTeam, int kPacks>
@@ -135,7 +135,7 @@ __device__ void merge_teams(TokenSoftmax<kQueries, kElements>& state, int team_s
 }
 
 template <class T, int kTeam, int kPacks, int kQueries, bool kAligned>
-__global__ void __launch_bounds__(kThreads, kQueries == 1 ? 4 : 2)
+__global__ void __launch_bounds__(kAttentionThreads, kQueries == 1 ? 4 : 2)
     cached_attention_kernel(T* y, const T* qkv, const T* keys, const T* values, CacheRange prefix,
                             CacheRange own, PrefixParts parts, CacheGeometry g, FaultSink fault) {
   using OfToken = Share<T, kTeam, kPacks>;
@@ -225,7 +225,8 @@ void cached_attention_forward(Stream& stream, Out y, In qkv, In keys, In values,
     const auto run = [&]<int kTeam, int kPacks, int kQueries, bool kAligned>() {
       const int64_t warps = N * key_heads * ceil_div(g.queries, kQueries);
       launch<cached_attention_kernel<T, kTeam, kPacks, kQueries, kAligned>>(
-          stream, {dim3(unsigned(ceil_div(warps * kWarpSize, kThreads))), dim3(kThreads)},
+          stream,
+          {dim3(unsigned(ceil_div(warps * kWarpSize, kAttentionThreads))), dim3(kAttentionThreads)},
           y.as<T>(), rows, k, v, prefix, own, parts, g, stream.fault());
     };
     dispatch_team<T>(int(D), [&]<int kTeam, int kPacks>() {

@@ -7,7 +7,7 @@
 namespace laclip::cuda {
 namespace {
 
-constexpr int kThreads = 256, kWarps = kThreads / kWarpSize;
+constexpr int kColumnSumThreads = 256, kWarps = kColumnSumThreads / kWarpSize;
 
 // A warp reads 32 packs of a row, the warps of a block take rows in turn, and a block has a strip of
 // columns and a part of the rows; x is read once. kWide: elements that a thread reads at once.
@@ -20,7 +20,7 @@ struct Strip {
 };
 
 template <class T, int kWide>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kColumnSumThreads)
     column_sums_kernel(float* parts, const T* x, int64_t rows, int64_t width,
                        int64_t rows_of_part) {
   using S = Strip<T, kWide>;
@@ -47,7 +47,7 @@ __global__ void __launch_bounds__(kThreads)
   for (int e = 0; e < kWide; ++e)
     s.of_warp[warp_of_thread()][lane_of_thread() * kWide + e] = sums[e];
   __syncthreads();  // all warps' sums are there
-  for (int c = int(threadIdx.x); c < S::kColumns; c += kThreads) {
+  for (int c = int(threadIdx.x); c < S::kColumns; c += kColumnSumThreads) {
     if (strip + c >= width) return;
     float sum = 0;
 #pragma unroll
@@ -68,8 +68,8 @@ void run(Stream& stream, float* to, const T* x, MatrixSize size, float* room, in
   check(bytes >= 4 * parts * size.width,
         "column sums: {} bytes of working memory for {} parts of {}", bytes, parts, size.width);
   launch<column_sums_kernel<T, kWide>>(stream,
-                                       Grid{dim3(unsigned(strips), unsigned(parts)), dim3(kThreads),
-                                            sizeof(typename S::Shared)},
+                                       Grid{dim3(unsigned(strips), unsigned(parts)),
+                                            dim3(kColumnSumThreads), sizeof(typename S::Shared)},
                                        room, x, size.rows, size.width, rows_of_part);
   add_parts<1>(stream, ColumnTotals<1>{{to}}, room, parts, size.width);
 }

@@ -17,7 +17,7 @@ struct Partials {
 };
 
 template <class Tile>
-struct PartialShared {
+struct ContrastivePartial {
   typename Tile::Shared tile;
   // Sums between tiles; in registers they would spill.
   LogitSum of_thread[Tile::kOwnRows][Tile::kThreads];
@@ -34,7 +34,7 @@ __global__ void __launch_bounds__(Tile::kThreads, 2)
     contrastive_partial_kernel(Partials partials, float* diagonal, LogitOperand<T> image,
                                LogitOperand<T> text, const float* logit_scale, int64_t row_tiles,
                                int64_t column_tiles) {
-  auto& room = shared<PartialShared<Tile>>();
+  auto& room = shared<ContrastivePartial<Tile>>();
   const int64_t B = image.rows;
   const float factor = expf(*logit_scale) * kLog2e;
   const int64_t first_row = blockIdx.x * row_tiles * Tile::kRows;
@@ -119,7 +119,7 @@ constexpr int64_t kRowStrips = 16, kColumnStrips = 32;
 // ---- backward
 
 template <class Tile>
-struct GradientShared {
+struct ContrastiveGradient {
   typename Tile::Shared tile;
   BlockReduce reduce;
   float lse_image[Tile::kRows], lse_text[Tile::kColumns];
@@ -133,7 +133,7 @@ __global__ void __launch_bounds__(Tile::kThreads, 2)
     contrastive_ds_kernel(GemmOutput ds, float* dscale, LogitOperand<T> image, LogitOperand<T> text,
                           const float* logit_scale, const float* lse_image, const float* lse_text,
                           int64_t begin_row, int64_t begin_column, float share) {
-  auto& room = shared<GradientShared<Tile>>();
+  auto& room = shared<ContrastiveGradient<Tile>>();
   const int64_t row = int64_t(blockIdx.x) * Tile::kRows;
   const int64_t column = int64_t(blockIdx.y) * Tile::kColumns;
   if (row >= image.rows || column >= text.rows) return;
@@ -197,7 +197,7 @@ void contrastive_forward(Stream& stream, Out loss, Out lse_image, Out lse_text, 
       partials.columns = partials.rows + column_strips * B;
       launch<contrastive_partial_kernel<Tile>>(stream,
                                                {dim3(unsigned(row_strips), unsigned(column_strips)),
-                                                Tile::kThreads, sizeof(PartialShared<Tile>)},
+                                                Tile::kThreads, sizeof(ContrastivePartial<Tile>)},
                                                partials, diagonal, images, texts,
                                                logit_scale.as<float>(), row_tiles, column_tiles);
       launch<contrastive_merge_kernel>(stream, grid_of(B * kWarpSize), lse_image.as<float>(),
@@ -219,7 +219,7 @@ void contrastive_backward(Stream& stream, Out dimage, Out dtext, Acc dlogit_scal
       const int64_t block = std::min(B, kBlock);
       const Grid grid{dim3(unsigned(ceil_div(block, Tile::kRows)),
                            unsigned(ceil_div(block, Tile::kColumns))),
-                      Tile::kThreads, sizeof(GradientShared<Tile>)};
+                      Tile::kThreads, sizeof(ContrastiveGradient<Tile>)};
       const int64_t sums = int64_t(grid.blocks.x) * grid.blocks.y;
       const int64_t ds_bytes = ceil_div(block * block * int64_t(sizeof(T)), 16) * 16;
       std::byte* memory = stream.scratch().reserve_bytes(ds_bytes + 4 * sums);

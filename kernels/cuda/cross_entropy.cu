@@ -12,7 +12,7 @@ namespace {
 // ---- forward
 
 template <class Tile>
-struct PartialShared {
+struct CrossEntropyPartial {
   typename Tile::Shared tile;
   // Sums between tiles; in registers they would spill.
   LogitSum of_thread[Tile::kOwnRows][Tile::kThreads];
@@ -27,7 +27,7 @@ template <class Tile, class T = typename Tile::Element>
 __global__ void __launch_bounds__(Tile::kThreads, 2)
     cross_entropy_partial_kernel(LogitSum* partial, float* hit, LogitOperand<T> x,
                                  LogitOperand<T> w, const int32_t* target, int64_t tiles) {
-  auto& room = shared<PartialShared<Tile>>();
+  auto& room = shared<CrossEntropyPartial<Tile>>();
   const int64_t row = int64_t(blockIdx.x) * Tile::kRows;
   for (int r = int(threadIdx.x); r < Tile::kRows; r += Tile::kThreads)  // a tile has the barrier
     room.target[r] = row + r < x.rows ? max(target[row + r], -1) : -1;
@@ -88,7 +88,7 @@ __global__ void cross_entropy_merge_kernel(float* lse, float* terms, const Logit
 // ---- backward
 
 template <class Tile>
-struct GradientShared {
+struct CrossEntropyGradient {
   typename Tile::Shared tile;
   int32_t target[Tile::kRows];
   float lse[Tile::kRows];
@@ -100,7 +100,7 @@ template <class Tile, Store kStore, class T = typename Tile::Element>
 __global__ void __launch_bounds__(Tile::kThreads, 2)
     cross_entropy_ds_kernel(GemmOutput ds, LogitOperand<T> x, LogitOperand<T> w,
                             const int32_t* target, const float* lse, float weight, int64_t begin) {
-  auto& room = shared<GradientShared<Tile>>();
+  auto& room = shared<CrossEntropyGradient<Tile>>();
   const int64_t row = int64_t(blockIdx.x) * Tile::kRows;
   const int64_t column = int64_t(blockIdx.y) * Tile::kColumns;
   for (int r = int(threadIdx.x); r < Tile::kRows; r += Tile::kThreads) {  // as above
@@ -130,7 +130,7 @@ __global__ void cross_entropy_check_kernel(const int32_t* target, int64_t N, int
 // of 4096) while they pass over the vocabulary.
 constexpr int64_t kForwardRows = 2048;
 // A block of ds: 16 MiB in bf16, and enough tiles for a GPU.
-constexpr int64_t kRowBlock = 4096, kChunk = 2048;
+constexpr int64_t kRowBlock = 4096, kColumnBlock = 2048;
 
 }  // namespace
 
@@ -154,7 +154,7 @@ void cross_entropy_forward(Stream& stream, Out loss, Out lse, In x, In w, In tar
         launch<cross_entropy_partial_kernel<Tile>>(
             stream,
             {dim3(unsigned(ceil_div(x_rows.rows, Tile::kRows)), unsigned(splits)), Tile::kThreads,
-             sizeof(PartialShared<Tile>)},
+             sizeof(CrossEntropyPartial<Tile>)},
             partial + row * splits, hit + row, x_rows, all_w, target.as<int32_t>() + row, tiles);
       }
       launch<cross_entropy_merge_kernel>(stream, grid_of(N * kWarpSize), lse.as<float>(), terms,
@@ -175,7 +175,7 @@ void cross_entropy_backward(Stream& stream, Out dx, Acc dw, In x, In w, In targe
       // dx is summed over the chunks in fp32: in place, or where that is rounded at the end.
       const int64_t most_rows = std::min(N, kRowBlock);
       const int64_t ds_bytes =
-          ceil_div(most_rows * std::min(V, kChunk) * int64_t(sizeof(T)), 16) * 16;
+          ceil_div(most_rows * std::min(V, kColumnBlock) * int64_t(sizeof(T)), 16) * 16;
       const int64_t sum_bytes = x.dtype == DType::f32 ? 0 : most_rows * C * 4;
       std::byte* memory = stream.scratch().reserve_bytes(ds_bytes + sum_bytes);
       T* ds = reinterpret_cast<T*>(memory);
@@ -185,11 +185,11 @@ void cross_entropy_backward(Stream& stream, Out dx, Acc dw, In x, In w, In targe
         Tensor sum = to;
         if (sum_bytes > 0) sum = Tensor{memory + ds_bytes, to.shape, DType::f32, to.device};
         fill(stream, sum, 0.0f);
-        for (int64_t column = 0; column < V; column += kChunk) {
-          const LogitOperand<T> w_rows(w, column, kChunk);
+        for (int64_t column = 0; column < V; column += kColumnBlock) {
+          const LogitOperand<T> w_rows(w, column, kColumnBlock);
           const Grid grid{dim3(unsigned(ceil_div(x_rows.rows, Tile::kRows)),
                                unsigned(ceil_div(w_rows.rows, Tile::kColumns))),
-                          Tile::kThreads, sizeof(GradientShared<Tile>)};
+                          Tile::kThreads, sizeof(CrossEntropyGradient<Tile>)};
           dispatch_store(ds, w_rows.rows, [&]<Store kStore>() {
             launch<cross_entropy_ds_kernel<Tile, kStore>>(stream, grid,
                                                           logits_to(ds, x_rows.rows, w_rows.rows),

@@ -9,10 +9,11 @@
 namespace laclip::cuda {
 namespace {
 
-constexpr int kThreads = 256;
+constexpr int kReduceThreads = 256;
 // The number of blocks follows from the size alone, not from the GPU: so do the bits of the sum.
 constexpr int64_t kMostBlocks = 1024;
-constexpr int64_t kBlockElements = 8 * kThreads * kPackSize<float>;  // at least, but for one block
+constexpr int64_t kBlockElements =
+    8 * kReduceThreads * kPackSize<float>;  // at least, but for one block
 
 struct PartShared {
   BlockReduce room;
@@ -35,14 +36,14 @@ __global__ void square_parts_kernel(float* parts, const float* x, int64_t packs,
 }
 
 struct TotalShared {
-  double of_warp[kThreads / kWarpSize];
+  double of_warp[kReduceThreads / kWarpSize];
 };
 
 // One block: the sum of the parts in fp64.
 __global__ void total_kernel(float* y, const float* parts, int count) {
   auto& s = shared<TotalShared>();
   double sum = 0;
-  for (int i = int(threadIdx.x); i < count; i += kThreads) sum += double(parts[i]);
+  for (int i = int(threadIdx.x); i < count; i += kReduceThreads) sum += double(parts[i]);
 #pragma unroll
   for (int bits = 16; bits > 0; bits /= 2) sum += __shfl_xor_sync(kFullWarp, sum, bits);
   if (lane_of_thread() == 0) s.of_warp[warp_of_thread()] = sum;
@@ -61,10 +62,11 @@ void sum_of_squares(Stream& stream, Out y, In x) {
   float* parts = stream.scratch().reserve<float>(blocks);
   const bool aligned = packs<float>(kPackSize<float>, x.as<float>());
   launch<square_parts_kernel>(stream,
-                              Grid{dim3(unsigned(blocks)), dim3(kThreads), sizeof(PartShared)},
+                              Grid{dim3(unsigned(blocks)), dim3(kReduceThreads),
+                                   sizeof(PartShared)},
                               parts, x.as<float>(), aligned ? count / kPackSize<float> : 0, count);
-  launch<total_kernel>(stream, Grid{dim3(1), dim3(kThreads), sizeof(TotalShared)}, y.as<float>(),
-                       parts, int(blocks));
+  launch<total_kernel>(stream, Grid{dim3(1), dim3(kReduceThreads), sizeof(TotalShared)},
+                       y.as<float>(), parts, int(blocks));
 }
 
 }  // namespace laclip::cuda

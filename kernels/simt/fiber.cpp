@@ -12,24 +12,24 @@ using boost::context::detail::jump_fcontext;
 using boost::context::detail::make_fcontext;
 using boost::context::detail::transfer_t;
 
-constexpr size_t kPage = 4096;
+constexpr size_t kGuard = 4096;
 // Redzones of AddressSanitizer make frames several times as large.
 constexpr size_t kStack = asan::kActive ? 256 << 10 : 64 << 10;
 
 }  // namespace
 
 Fiber::Fiber(void (*body)(void*), void* argument) : body_(body), argument_(argument) {
-  void* pages = ::mmap(nullptr, kStack + kPage, PROT_READ | PROT_WRITE,
+  void* pages = ::mmap(nullptr, kStack + kGuard, PROT_READ | PROT_WRITE,
                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   check(pages != MAP_FAILED, "no memory for the stack of a fiber");
   stack_ = static_cast<std::byte*>(pages);
-  ::mprotect(stack_, kPage, PROT_NONE);
-  fiber_ = make_fcontext(stack_ + kPage + kStack, kStack, &Fiber::enter);
+  ::mprotect(stack_, kGuard, PROT_NONE);
+  fiber_ = make_fcontext(stack_ + kGuard + kStack, kStack, &Fiber::enter);
 }
 
 Fiber::~Fiber() {
-  asan::unpoison(stack_, kStack + kPage);  // a fiber given up leaves the redzones of its frames
-  ::munmap(stack_, kStack + kPage);
+  asan::unpoison(stack_, kStack + kGuard);  // a fiber given up leaves the redzones of its frames
+  ::munmap(stack_, kStack + kGuard);
 }
 
 void Fiber::enter(transfer_t from) {
@@ -40,7 +40,7 @@ void Fiber::enter(transfer_t from) {
 }
 
 void Fiber::resume() {
-  asan::start_switch(&scheduler_fake_, stack_ + kPage, kStack);
+  asan::start_switch(&scheduler_fake_, stack_ + kGuard, kStack);
   fiber_ = jump_fcontext(fiber_, this).fctx;
   asan::finish_switch(scheduler_fake_, nullptr, nullptr);
 }

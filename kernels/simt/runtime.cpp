@@ -15,15 +15,6 @@
 using laclip::simt::DeviceMemory;
 
 namespace {
-struct Delivery {  // to the host
-  void* to;
-  std::vector<std::byte> bytes;
-};
-struct Arrival {  // on the device, from pinned memory
-  void* to;
-  const void* from;
-  size_t bytes;
-};
 struct Pinned {
   std::mutex mutex;
   std::map<const std::byte*, size_t> blocks;
@@ -44,6 +35,15 @@ struct laclip_simt_graph {
 };
 
 struct laclip_simt_stream {
+  struct Delivery {  // to the host
+    void* to;
+    std::vector<std::byte> bytes;
+  };
+  struct Arrival {  // on the device, from pinned memory
+    void* to;
+    const void* from;
+    size_t bytes;
+  };
   laclip_simt_graph* recording = nullptr;
   std::vector<Delivery> deliveries;
   std::deque<Arrival> arrivals;
