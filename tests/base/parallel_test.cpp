@@ -47,7 +47,8 @@ TEST_F(Parallel, EveryIndexRunsOnce) {
         ++runs[size_t(i)];
         if (thread_index() < 0 || thread_index() >= threads) ++strangers;
       });
-      EXPECT_THAT(std::vector<int>(runs.begin(), runs.end() - 1), Each(1)) << threads << ' ' << count;
+      EXPECT_THAT(std::vector<int>(runs.begin(), runs.end() - 1), Each(1))
+          << threads << ' ' << count;
       EXPECT_EQ(runs.back(), 0);
       EXPECT_EQ(strangers, 0);
     }
@@ -63,8 +64,7 @@ std::vector<int> threads_that_meet() {
     std::unique_lock lock(mutex);
     indices.push_back(thread_index());
     arrival.notify_all();
-    arrival.wait_for(lock, std::chrono::minutes(1),
-                     [&] { return int(indices.size()) == threads; });
+    arrival.wait_for(lock, std::chrono::minutes(1), [&] { return int(indices.size()) == threads; });
   });
   std::sort(indices.begin(), indices.end());
   return indices;
@@ -166,7 +166,8 @@ TEST_F(Parallel, OfTwoCallersOneIsAlone) {
     if (i == 0) begun.count_down();
     released.wait();
     parallel_for(50, [&](int64_t) {
-      std::this_thread::sleep_for(std::chrono::microseconds(200));  // so that others could take tasks
+      std::this_thread::sleep_for(
+          std::chrono::microseconds(200));  // so that others could take tasks
       const std::lock_guard lock(mutex);
       threads.insert(std::this_thread::get_id());
     });
@@ -232,7 +233,8 @@ TEST(ThreadCount, IsReadFromOmpNumThreads) {
   EXPECT_EQ(detail::threads_of_variable("12,2"), 12);
   for (const char* wrong : {"abc", "0", "-1", "4x", "99999999999", ",2", " "})
     EXPECT_THAT(error_of([&] { detail::threads_of_variable(wrong); }),
-                AllOf(HasSubstr(fmt::format("OMP_NUM_THREADS={}:", wrong)), HasSubstr("from 1 on")));
+                AllOf(HasSubstr(fmt::format("OMP_NUM_THREADS={}:", wrong)),
+                      HasSubstr("from 1 on")));
 }
 
 TEST(ThreadCount, FollowsTheQuotaOfTheCgroup) {
