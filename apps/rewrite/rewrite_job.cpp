@@ -102,13 +102,19 @@ void RewriteJob::fit_memory(GeneratorOptions& options) const {
   options.prefixes = int(std::min(requests, order_.most_triples(4 * requests)));
   if (pool() > free) options.prefixes = std::min(options.prefixes, kFew);
   check_generator_memory(pool(), free, options);  // before the rest, which is planned row by row
-  const GeneratorMemory memory = LlamaGenerator::memory(model, options);
+  GeneratorMemory memory = LlamaGenerator::memory(model, options);
+  if (memory.total() > free) {  // slower, but possible
+    options.keep_packed_weights = false;
+    memory = LlamaGenerator::memory(model, options);
+  }
   check_generator_memory(memory.total(), free, options);
   int64_t weights = 0;
   for (const Parameter& p : model.parameters().list()) weights += p.value.bytes();
-  log_info("memory: weights {}, keys and values {} ({} slots, {} prefixes), activations {}",
-           format_bytes(double(weights)), format_bytes(double(memory.pool)), options.slots,
-           options.prefixes, format_bytes(double(memory.activations + memory.logits)));
+  log_info(
+      "memory: weights {}, packed {}, keys and values {} ({} slots, {} prefixes), activations {}",
+      format_bytes(double(weights)), format_bytes(double(memory.packed_weights)),
+      format_bytes(double(memory.pool)), options.slots, options.prefixes,
+      format_bytes(double(memory.activations + memory.logits)));
 }
 
 void RewriteJob::run() {
