@@ -67,10 +67,12 @@ TEST(Program, AWrongVariableIsAUsageError) {
   EXPECT_EQ(outcome("OMP_NUM_THREADS", "abc"),
             "laclip: OMP_NUM_THREADS=abc: a number of threads from 1 on is needed; unset it or "
             "name one\n");
-  if (const auto above = size_t(best_cpu_level()) + 1; above < kCpuLevels)
-    EXPECT_EQ(outcome("LACLIP_CPU", std::string(name_of(CpuLevel(above)))),
+  if (const auto above = size_t(best_cpu_level()) + 1; above < kCpuLevels) {
+    const std::string level(name_of(CpuLevel(above)));
+    EXPECT_EQ(outcome("LACLIP_CPU", level),
               fmt::format("laclip: LACLIP_CPU={}: this CPU has {} at most; unset it or name that\n",
-                          name_of(CpuLevel(above)), name_of(best_cpu_level())));
+                          level, name_of(best_cpu_level())));
+  }
 }
 
 // A command that does not look at signals ends by the first one.
