@@ -11,6 +11,8 @@
 #include "base/check.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "base/parallel.h"
+#include "kernels/core/cpu_level.h"
 
 namespace laclip {
 
@@ -82,7 +84,7 @@ Program::Program()
           "Rewrites image captions with LLaMA, trains CLIP on originals and rewrites, and "
           "evaluates it, without a deep-learning framework.",
           "laclip")) {
-  app_->set_version_flag("--version", version_text());
+  app_->set_version_flag("--version", version_text);
   app_->require_subcommand(1);
   app_->fallthrough();
   app_->set_help_all_flag("--help-all", "help of all commands");
@@ -117,6 +119,9 @@ int Program::run(const std::vector<std::string>& arguments) {
     return parsed.empty() ? std::string() : parsed.front()->get_name();
   };
   try {
+    // A wrong LACLIP_CPU or OMP_NUM_THREADS ends the program before it leaves anything.
+    cpu_level();
+    thread_count();
     parse(arguments);
     return 0;
   } catch (const CLI::ParseError& error) {
@@ -176,7 +181,7 @@ std::string failure_text(const std::exception& error, const std::string& command
   else if (dynamic_cast<const JsonError*>(&error))
     text = fmt::format("a JSON file is not of the form that is needed ({}); see laclip {} --help",
                        error.what(), command);
-  return "laclip " + command + ": " + text;
+  return (command.empty() ? "laclip: " : "laclip " + command + ": ") + text;
 }
 
 }  // namespace laclip

@@ -4,12 +4,15 @@
 
 #include <array>
 #include <concepts>
+#include <cstddef>
 #include <cstdint>
 #include <initializer_list>
 #include <iosfwd>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -17,7 +20,7 @@
 
 namespace laclip {
 
-// A text that is not JSON, a value of another kind, a name that is not there.
+// Malformed text, a value of the wrong kind, or a missing name.
 struct JsonError : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
@@ -35,6 +38,30 @@ concept JsonList = !JsonMap<T> && !JsonText<T> && !std::convertible_to<const T&,
   list.begin();
 };
 
+namespace detail {
+// What Json::to takes for a T, for messages.
+template <class T>
+std::string json_kind() {
+  if constexpr (std::same_as<T, bool>) return "a boolean";
+  if constexpr (std::same_as<T, int32_t>) return "an integer of 32 bits";
+  if constexpr (std::same_as<T, int64_t>) return "an integer of 64 bits";
+  if constexpr (std::same_as<T, uint64_t>) return "an integer of 64 bits that is not negative";
+  if constexpr (std::same_as<T, float>) return "a number that fits into 32 bits";
+  if constexpr (std::same_as<T, double>) return "a number";
+  if constexpr (JsonText<T>) return "a string";
+  if constexpr (JsonMap<T>)
+    return "an object of values, each " + json_kind<typename T::mapped_type>();
+  if constexpr (requires { std::tuple_size<T>::value; })
+    return "an array of " + std::to_string(std::tuple_size<T>::value) + " values, each " +
+           json_kind<typename T::value_type>();
+  else if constexpr (JsonList<T>)
+    return "an array of values, each " + json_kind<typename T::value_type>();
+  else
+    return "another kind";
+}
+}  // namespace detail
+
+// References to elements and fields stay valid until these are erased, so json["new"] = json["old"] is possible.
 class Json {
  public:
   enum class Kind : uint8_t { null, boolean, integer, natural, real, string, array, object };
@@ -42,7 +69,7 @@ class Json {
   // ---- from values of C++
   Json() : integer_(0) {}
   Json(std::nullptr_t) : integer_(0) {}
-  template <std::same_as<bool> T>  // a pointer is none
+  template <std::same_as<bool> T>  // keeps pointers from converting to bool
   Json(T value) : kind_(Kind::boolean), integer_(value) {}
   template <std::signed_integral T>
   Json(T value) : kind_(Kind::integer), integer_(value) {}
@@ -70,11 +97,11 @@ class Json {
 
   Json(const Json& other);
   Json(Json&& other) noexcept;
-  Json& operator=(const Json& other);
-  Json& operator=(Json&& other) noexcept;
+  Json& operator=(Json other) noexcept;  // by value, because other may be an element of this
   ~Json();
 
-  // ---- to values of C++: false if this is none of the kind. A number with no fraction is whole.
+  // ---- to values of C++: false if this is of another kind. A number without a fraction, such as 3.0, converts to an
+  // integer.
   bool to(bool& value) const;
   bool to(int32_t& value) const;
   bool to(int64_t& value) const;
@@ -86,7 +113,7 @@ class Json {
   template <class T>
   bool to(std::vector<T>& list) const {
     list.clear();
-    for (const Json& element : elements_) {
+    for (const Json& element : *this) {
       T value{};
       if (!element.to(value)) return false;
       list.push_back(std::move(value));
@@ -97,20 +124,20 @@ class Json {
   bool to(std::array<T, N>& list) const {
     if (!is_array() || elements_.size() != N) return false;
     for (size_t i = 0; i < N; ++i)
-      if (!elements_[i].to(list[i])) return false;
+      if (!elements_[i]->to(list[i])) return false;
     return true;
   }
   template <JsonMap T>
   bool to(T& map) const {
     map.clear();
     for (size_t i = 0; i < names_.size(); ++i)
-      if (!elements_[i].to(map[names_[i]])) return false;
+      if (!elements_[i]->to(map[names_[i]])) return false;
     return is_object();
   }
   template <class T>
   T get() const {
     T value{};
-    if (!to(value)) fail_kind();
+    if (!to(value)) fail_kind(detail::json_kind<T>());
     return value;
   }
 
@@ -128,8 +155,26 @@ class Json {
   // ---- arrays, and the values of objects
   size_t size() const { return elements_.size(); }
   bool empty() const { return elements_.empty(); }
-  const Json* begin() const { return elements_.data(); }
-  const Json* end() const { return elements_.data() + elements_.size(); }
+  class Iterator {
+   public:
+    using value_type = Json;
+    using difference_type = std::ptrdiff_t;
+    Iterator() = default;
+    explicit Iterator(const std::unique_ptr<Json>* at) : at_(at) {}
+    const Json& operator*() const { return **at_; }
+    const Json* operator->() const { return at_->get(); }
+    Iterator& operator++() {
+      ++at_;
+      return *this;
+    }
+    Iterator operator++(int) { return Iterator(at_++); }
+    bool operator==(const Iterator& other) const = default;
+
+   private:
+    const std::unique_ptr<Json>* at_ = nullptr;
+  };
+  Iterator begin() const { return Iterator(elements_.data()); }
+  Iterator end() const { return Iterator(elements_.data() + elements_.size()); }
   const Json& at(size_t index) const;
   const Json& operator[](size_t index) const { return at(index); }
   Json& operator[](size_t index) { return const_cast<Json&>(at(index)); }
@@ -162,7 +207,7 @@ class Json {
     class Iterator {
      public:
       Iterator(const Json& json, size_t at) : json_(json), at_(at) {}
-      Item operator*() const { return {json_.names_[at_], json_.elements_[at_]}; }
+      Item operator*() const { return {json_.names_[at_], *json_.elements_[at_]}; }
       Iterator& operator++() {
         ++at_;
         return *this;
@@ -180,14 +225,15 @@ class Json {
    private:
     const Json& json_;
   };
-  Items items() const { return Items(*this); }  // of an object; of others none
+  Items items() const& { return Items(*this); }  // of an object; of others none
+  Items items() const&& = delete;                // would refer to what is gone
 
   // ---- text
-  // Indented by so many spaces; < 0: one line. A number that is none (NaN) becomes null, and what is
-  // not UTF-8 U+FFFD.
+  // Indented by so many spaces; < 0: one line. NaN and infinities become null; invalid UTF-8 becomes U+FFFD.
   std::string dump(int indent = -1) const;
-  enum class SameNames : bool { last_counts, fault };
-  static Json parse(std::string_view text, SameNames names = SameNames::last_counts);
+  std::string excerpt() const;  // one line of at most 80 bytes, for messages
+  enum class DuplicateNames : bool { last_counts, error };
+  static Json parse(std::string_view text, DuplicateNames names = DuplicateNames::last_counts);
   static bool accept(std::string_view text);
 
   friend bool operator==(const Json& a, const Json& b);  // numbers by value
@@ -195,7 +241,10 @@ class Json {
 
  private:
   friend class JsonWriter;
-  [[noreturn]] void fail_kind() const;
+  using Index = std::unordered_map<std::string, size_t>;  // places by name
+  [[noreturn]] void fail_kind(const std::string& wanted) const;
+  void index_names();
+  size_t place_of(std::string_view name) const;  // size() if there is none
 
   Kind kind_ = Kind::null;
   union {
@@ -203,8 +252,9 @@ class Json {
     double real_;
   };
   std::string text_;
-  std::vector<Json> elements_;
+  std::vector<std::unique_ptr<Json>> elements_;
   std::vector<std::string> names_;  // of an object's elements
+  std::unique_ptr<Index> index_;    // of objects with many names
 };
 
 Json parse_json(const std::string& text, const std::string& place);  // throws Error "place: ..."
@@ -212,7 +262,7 @@ Json read_json(const fs::path& path);
 
 namespace detail {
 [[noreturn]] void fail_json_field(const Json& object, const std::string& name,
-                                  const std::string& place);
+                                  const std::string& place, const std::string& wanted);
 }
 
 // The field `name` of `object` as T; Error "place: field 'name' ..." if absent or of another type.
@@ -220,7 +270,8 @@ template <class T>
 T json_field(const Json& object, const std::string& name, const std::string& place) {
   const Json* field = object.find(name);
   T value{};
-  if (!field || !field->to(value)) detail::fail_json_field(object, name, place);
+  if (!field || !field->to(value))
+    detail::fail_json_field(object, name, place, detail::json_kind<T>());
   return value;
 }
 template <class T>

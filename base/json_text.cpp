@@ -8,13 +8,12 @@
 namespace laclip {
 namespace {
 
-constexpr size_t kDeepest =
-    512;  // arrays and objects in each other; what walks through values calls itself
+constexpr size_t kDeepest = 512;  // because what walks through values calls itself
 
 // Takes the parser's events and builds the value.
 class Builder : public nlohmann::json_sax<nlohmann::ordered_json> {
  public:
-  Builder(std::string_view text, Json::SameNames names) : text_(text), names_(names) {}
+  Builder(std::string_view text, Json::DuplicateNames names) : text_(text), names_(names) {}
 
   bool null() override { return add(nullptr); }
   bool boolean(bool value) override { return add(value); }
@@ -28,7 +27,7 @@ class Builder : public nlohmann::json_sax<nlohmann::ordered_json> {
   bool end_object() override { return close(); }
   bool end_array() override { return close(); }
   bool key(std::string& name) override {
-    if (names_ == Json::SameNames::fault && open_.back()->contains(name))
+    if (names_ == Json::DuplicateNames::error && open_.back()->contains(name))
       throw JsonError(fmt::format("'{}' is listed twice", name));
     name_ = name;
     return true;
@@ -63,8 +62,7 @@ class Builder : public nlohmann::json_sax<nlohmann::ordered_json> {
   }
   bool open(Json value) {
     if (open_.size() >= kDeepest)
-      throw JsonError(
-          fmt::format("more values lie in each other than are supported ({})", kDeepest));
+      throw JsonError(fmt::format("values are nested deeper than {} levels", kDeepest));
     open_.push_back(place(std::move(value)));
     return true;
   }
@@ -74,7 +72,7 @@ class Builder : public nlohmann::json_sax<nlohmann::ordered_json> {
   }
 
   std::string_view text_;
-  Json::SameNames names_;
+  Json::DuplicateNames names_;
   Json root_;
   std::vector<Json*> open_;  // the innermost last; a parent does not move while one inside is open
   std::string name_;         // of the field that comes
@@ -106,10 +104,12 @@ class JsonWriter {
     auto all =
         json.is_object() ? nlohmann::ordered_json::object() : nlohmann::ordered_json::array();
     for (size_t i = 0; i < json.elements_.size(); ++i) {
-      if (json.is_object())
-        all.emplace(json.names_[i], write(json.elements_[i]));
+      auto value = write(*json.elements_[i]);
+      if (json.is_object())  // not by emplace(), which would search for the name among all before it
+        all.get_ref<nlohmann::ordered_json::object_t&>().emplace_back(json.names_[i],
+                                                                      std::move(value));
       else
-        all.push_back(write(json.elements_[i]));
+        all.push_back(std::move(value));
     }
     return all;
   }
@@ -120,7 +120,7 @@ std::string Json::dump(int indent) const {
                                        nlohmann::ordered_json::error_handler_t::replace);
 }
 
-Json Json::parse(std::string_view text, SameNames names) {
+Json Json::parse(std::string_view text, DuplicateNames names) {
   Builder builder(text, names);
   nlohmann::ordered_json::sax_parse(text, &builder);
   return builder.take();

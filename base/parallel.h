@@ -5,20 +5,24 @@
 //   parallel_rows(N, C, [&](int64_t n) { … });           rows of C elements; small matrices stay on the caller
 //   parallel_elements(count, [=](int64_t i) { … });      vectorised
 //
-// Tasks start in the order of their index and end in any; the caller takes part and returns when all have ended. A
-// loop inside a loop, or beside that of another thread, runs on its caller alone. If tasks throw, the caller gets one
-// of their exceptions, after the others have ended.
+// Tasks start in index order and may finish in any order. The caller works too, and returns when all have finished.
+// If tasks throw, all others still run, and the caller gets one of the exceptions. A loop inside a task, or beside the
+// loop of another thread, runs on its caller alone; so do the loops inside it. A loop of one task is not a loop: loops
+// inside it run on all threads.
 //
-// Threads that wait spin for some microseconds, because in decoding the next loop comes at once, then they sleep:
-// where programs share the cores, long spinning takes the time of those that work.
+// Idle threads spin for some microseconds, because in decoding the next loop follows at once, and then sleep: longer
+// spinning would take CPU time from other programs.
 #pragma once
 
 #include <algorithm>
 #include <cstdint>
+#include <string>
+#include <string_view>
 
 namespace laclip {
 
-// How many threads loops use: OMP_NUM_THREADS, or as many as the process may run on.
+// How many threads loops use: OMP_NUM_THREADS, or as many as the process may run on and its cgroup's quota pays for.
+// The first call throws UsageError if OMP_NUM_THREADS is no number of threads.
 int thread_count();
 void set_thread_count(int threads);
 // Of the thread that runs a task: 0 (the caller) … thread_count() - 1.
@@ -27,6 +31,15 @@ int thread_index();
 namespace detail {
 using Task = void (*)(const void* body, int64_t index);
 void run_tasks(int64_t count, Task task, const void* body);
+
+// The grain of parallel_rows and parallel_elements: µs of work, several times what a task costs. Tests take another.
+inline constexpr int64_t kElementsPerTask = 16384;
+int64_t elements_per_task();
+void set_elements_per_task(int64_t elements);
+
+int threads_of_variable(
+    std::string_view value);  // of OMP_NUM_THREADS: "4", or "4,2" for nested loops
+int threads_of_quota(const std::string& cpu_max);  // of a cgroup's cpu.max; 0 if it sets no limit
 }  // namespace detail
 
 template <class Body>
@@ -43,11 +56,10 @@ void parallel_ranges(int64_t count, int64_t range, const Body& body) {
                [&](int64_t index) { body(index * range, std::min(count, (index + 1) * range)); });
 }
 
-inline constexpr int64_t kElementsOfTask = 16384;  // µs of work, several times what a task costs
-
 template <class Body>
 void parallel_rows(int64_t rows, int64_t width, const Body& body) {
-  parallel_ranges(rows, std::max<int64_t>(1, kElementsOfTask / std::max<int64_t>(width, 1)),
+  parallel_ranges(rows,
+                  std::max<int64_t>(1, detail::elements_per_task() / std::max<int64_t>(width, 1)),
                   [&](int64_t begin, int64_t end) {
                     for (int64_t row = begin; row < end; ++row) body(row);
                   });
@@ -55,7 +67,7 @@ void parallel_rows(int64_t rows, int64_t width, const Body& body) {
 
 template <class Body>
 void parallel_elements(int64_t count, const Body& body) {
-  parallel_ranges(count, kElementsOfTask, [&](int64_t begin, int64_t end) {
+  parallel_ranges(count, detail::elements_per_task(), [&](int64_t begin, int64_t end) {
 #pragma omp simd
     for (int64_t i = begin; i < end; ++i) body(i);
   });

@@ -57,7 +57,7 @@ std::string name_in_header(DType type) {
 
 Json parse_header(const std::string& text, const std::string& place) {
   try {
-    return Json::parse(text, Json::SameNames::fault);
+    return Json::parse(text, Json::DuplicateNames::error);
   } catch (const JsonError& error) {
     fail("{}: the header is not valid JSON: {}", place, error.what());
   }

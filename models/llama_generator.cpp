@@ -15,6 +15,15 @@ int64_t own_places(const GeneratorOptions& o) {
   return (o.slots - 1) * usual + o.max_own_tokens;
 }
 
+// All matrices, but that of the token embedding only if it makes the logits, too.
+int64_t linear_weight_bytes(const Llama& model) {
+  int64_t bytes = 0;
+  for (const Parameter& p : model.parameters().list())
+    if (p.shape.rank == 2 && (model.config().tied || p.name != "model.embed_tokens.weight"))
+      bytes += p.value.bytes();
+  return bytes;
+}
+
 // Before anything is made of them.
 GeneratorOptions checked(GeneratorOptions o) {
   check(o.slots > 0 && o.max_rows >= o.slots,
@@ -35,7 +44,8 @@ int64_t LlamaGenerator::pool_tokens(const GeneratorOptions& o) {
 
 GeneratorMemory LlamaGenerator::memory(const Llama& model, const GeneratorOptions& o) {
   return {KvPool::bytes(model.config(), pool_tokens(o), model.dtype()),
-          model.plan(o.max_rows, o.slots), 4 * o.slots * (model.config().vocabulary + 3)};
+          model.plan(o.max_rows, o.slots), 4 * o.slots * (model.config().vocabulary + 3),
+          model.device() == Device::cpu && o.keep_packed_weights ? linear_weight_bytes(model) : 0};
 }
 
 LlamaGenerator::LlamaGenerator(const Llama& model, GeneratorOptions options)
@@ -51,7 +61,7 @@ LlamaGenerator::LlamaGenerator(const Llama& model, GeneratorOptions options)
       slots_(size_t(options_.slots)),
       spare_(int32_t(pool_.tokens() - 1)) {
   stream_.batch_invariant = true;  // a text does not depend on its neighbours
-  stream_.constant_weights = true;
+  stream_.constant_weights = options_.keep_packed_weights;
   const int64_t longest = int64_t(options_.max_prefix_tokens) + options_.max_own_tokens;
   check(longest <= model.config().max_length,
         "prefixes of {} and texts of {} tokens do not fit the "

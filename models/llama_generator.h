@@ -28,6 +28,8 @@ struct GeneratorOptions {
   int max_new_tokens = 77;
   float temperature = 0, top_p = 1;
   uint64_t seed = 0;
+  // On a CPU: faster, but the linear weights take their memory twice.
+  bool keep_packed_weights = true;
   std::vector<bool> stop_tokens;  // [V] or empty: tokens that end a text and are not part of it
 
   int ahead() const { return 2 + slots / 8; }  // requests that wait for a slot
@@ -52,7 +54,8 @@ struct Generation {
 struct GeneratorMemory {
   int64_t pool = 0;  // keys and values
   int64_t activations = 0, logits = 0;
-  int64_t total() const { return pool + activations + logits; }
+  int64_t packed_weights = 0;  // the copy that a CPU's GEMM reads
+  int64_t total() const { return pool + activations + logits + packed_weights; }
 };
 
 class LlamaGenerator {

@@ -14,7 +14,9 @@ void fit_generator(GeneratorOptions& options, const GeneratorFit& fit) {
     options.prefixes = int(std::max<size_t>(1, std::min(requests, fit.triples(4 * requests))));
     if (fits()) return;
     options.prefixes = std::min(options.prefixes, kFew);
-    if (fit.slots == GeneratorFit::Slots::as_given || options.slots == 1 || fits()) return;
+    if (fits()) return;
+    options.keep_packed_weights = false;  // slower, but possible
+    if (fits() || fit.slots == GeneratorFit::Slots::as_given || options.slots == 1) return;
     options.slots /= 2;
   }
 }

@@ -16,8 +16,9 @@ struct GeneratorFit {
 };
 
 // Sets the prefixes, and the rows of a call by the slots. A text may live four times as long as
-// most, and its prefix with it. Where memory is short, requests wait for one of few prefixes, and
-// then, if the slots may be fewer, they are halved until all fits; one may still not fit.
+// most, and its prefix with it. Where memory is short, requests wait for one of few prefixes; then a
+// CPU's packed weights are not kept; then, if the slots may be fewer, they are halved until all fits.
+// One may still not fit.
 void fit_generator(GeneratorOptions& options, const GeneratorFit& fit);
 
 // What of the device's memory a generator may take: a GPU's libraries and graphs need some of it.

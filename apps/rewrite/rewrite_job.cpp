@@ -110,9 +110,11 @@ void RewriteJob::fit_memory(GeneratorOptions& options) const {
   check_generator_memory(memory.total(), free, options);
   int64_t weights = 0;
   for (const Parameter& p : model.parameters().list()) weights += p.value.bytes();
-  log_info("memory: weights {}, keys and values {} ({} slots, {} prefixes), activations {}",
-           format_bytes(double(weights)), format_bytes(double(memory.pool)), options.slots,
-           options.prefixes, format_bytes(double(memory.activations + memory.logits)));
+  log_info(
+      "memory: weights {}, packed {}, keys and values {} ({} slots, {} prefixes), activations {}",
+      format_bytes(double(weights)), format_bytes(double(memory.packed_weights)),
+      format_bytes(double(memory.pool)), options.slots, options.prefixes,
+      format_bytes(double(memory.activations + memory.logits)));
 }
 
 void RewriteJob::run() {

@@ -31,10 +31,20 @@ bool has_amx_bf16() {
          may_use_tiles();
 }
 
+// What -march=x86-64-v3 implies beside the vectors and has no name in clang 14's __builtin_cpu_supports.
+bool has_scalars_of_v3() {
+  constexpr unsigned kMovbe = 1u << 22, kF16c = 1u << 29;  // of leaf 1, ecx
+  constexpr unsigned kLzcnt = 1u << 5;                     // of leaf 0x80000001, ecx
+  unsigned a = 0, b = 0, basic = 0, extended = 0, d = 0;
+  return __get_cpuid(1, &a, &b, &basic, &d) && __get_cpuid(0x80000001, &a, &b, &extended, &d) &&
+         (basic & kMovbe) && (basic & kF16c) && (extended & kLzcnt);
+}
+
 CpuLevel find_best() {
   __builtin_cpu_init();
   const bool v3 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-                  __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2");
+                  __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2") &&
+                  has_scalars_of_v3();
   const bool v4 = v3 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                   __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
                   __builtin_cpu_supports("avx512vl");

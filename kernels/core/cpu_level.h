@@ -1,8 +1,8 @@
 // The instruction sets that the CPU ops are compiled for. A process uses one of them: the best that the CPU has, or a
 // lower one that LACLIP_CPU names.
 //
-//   baseline      x86-64-v2 (SSE4.2); on other processors what their compilers take for granted
-//   avx2          x86-64-v3: AVX2, FMA
+//   baseline      x86-64-v2 (SSE4.2); on other architectures, the compiler's default
+//   avx2          x86-64-v3: AVX2, FMA, BMI, LZCNT, MOVBE, F16C
 //   avx512        x86-64-v4: AVX-512 F, BW, CD, DQ, VL
 //   avx512_bf16   the same, GEMMs of bf16 by VDPBF16PS
 //   amx           the same, GEMMs of bf16 by tiles of AMX

@@ -1,4 +1,4 @@
-// Weights in the form in which a device's GEMM reads them, packed once and kept (Stream::constant_weights).
+// Weights rearranged for the device's GEMM, packed once and kept (Stream::constant_weights).
 #pragma once
 
 #include <map>

@@ -113,7 +113,7 @@ void attention_forward(Stream& stream, Out y, Out lse, In qkv, In offsets, Atten
           product(out, Dp, {p, Tp, 1}, values, Dp, count, Dp, seen);
           for (int64_t i = 0; i < count; ++i)
             for (int64_t d = 0; d < D; ++d)
-              y.as<X>()[(first + begin + i) * y[1] + h * D + d] = X(out[i * Dp + d]);
+              store(y.as<X>()[(first + begin + i) * y[1] + h * D + d], out[i * Dp + d]);
         }
       }
     });
@@ -175,13 +175,13 @@ void attention_backward(Stream& stream, Out dqkv, In dy, In qkv, In y, In lse, I
           product(dq, Dp, {ds, Tp, 1}, keys, Dp, count, Dp, seen);              // ds k
           for (int64_t i = 0; i < count; ++i)
             for (int64_t d = 0; d < D; ++d)
-              drows[(begin + i) * g.width + h * D + d] = X(dq[i * Dp + d]);
+              store(drows[(begin + i) * g.width + h * D + d], dq[i * Dp + d]);
         }
       }
       for (int64_t t = 0; t < T; ++t)
         for (int64_t d = 0; d < D; ++d) {
-          drows[t * g.width + key_column + d] = X(dk[t * Dp + d]);
-          drows[t * g.width + value_column + d] = X(dv[t * Dp + d]);
+          store(drows[t * g.width + key_column + d], dk[t * Dp + d]);
+          store(drows[t * g.width + value_column + d], dv[t * Dp + d]);
         }
     });
   });

@@ -1,4 +1,4 @@
-// What a core can do at most, at the level of this process: loops for `laclip bench`, each of which runs on the calling
+// The peak rates of one core, at the level of this process: loops for `laclip bench`, each of which runs on the calling
 // thread for some milliseconds.
 #pragma once
 

@@ -13,7 +13,7 @@ void convert(Stream&, Out y, In x) {
     dispatch_float(x.dtype, [&]<class From>(TypeTag<From>) {
       To* out = y.as<To>();
       const From* in = x.as<From>();
-      parallel_elements(count, [=](int64_t i) { out[i] = To(float(in[i])); });
+      parallel_elements(count, [=](int64_t i) { store(out[i], float(in[i])); });
     });
   });
 }

@@ -30,8 +30,11 @@ void embedding_forward(Stream&, Out y, In tokens, In places, In ids, In position
       const T* token = tokens.as<T>() + ids.as<int32_t>()[n] * C;
       const T* place = positions ? places.as<T>() + positions.as<int32_t>()[n] * C : nullptr;
       T* out = y.as<T>() + n * C;
-      for (int64_t c = 0; c < C; ++c)
-        out[c] = place ? T(float(token[c]) + float(place[c])) : token[c];
+      if (!place) {
+        std::copy_n(token, C, out);
+        return;
+      }
+      for (int64_t c = 0; c < C; ++c) store(out[c], float(token[c]) + float(place[c]));
     });
   });
 }

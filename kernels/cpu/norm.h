@@ -26,7 +26,9 @@ void normalize_row(T* y, float& mean, float& rstd, const T* x, const T* gamma, c
     squares += d * d;
   }
   const float rest =
-      drift / float(C);  // what rounding has left in the mean; counts if that is large
+      drift /
+      float(
+          C);  // rounding error of the mean; matters when |mean| is much larger than the deviation
   const float r = 1.0f / std::sqrt(squares / float(C) - rest * rest + eps);
 #pragma omp simd
   for (int64_t c = 0; c < C; ++c)

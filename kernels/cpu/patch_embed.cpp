@@ -48,7 +48,7 @@ void class_token_forward(Stream&, Out y, In x, In cls, In places) {
       const V* in = t == 0 ? cls.as<V>() : x.as<V>() + (b * (T - 1) + t - 1) * C;
       const V* place = places.as<V>() + t * C;
       V* out = y.as<V>() + n * C;
-      for (int64_t c = 0; c < C; ++c) out[c] = V(float(in[c]) + float(place[c]));
+      for (int64_t c = 0; c < C; ++c) store(out[c], float(in[c]) + float(place[c]));
     });
   });
 }

@@ -78,7 +78,7 @@ void sample(Stream&, Out token, Out logprob, In logits, In u, SamplingOptions o)
   check(o.temperature >= 0 && o.top_p > 0, "sample: temperature {} and top_p {} are not possible",
         o.temperature, o.top_p);
   const int64_t N = logits[0], V = logits[1];
-  std::atomic<int64_t> broken = -1;
+  std::atomic<int64_t> broken = N;  // the first of the broken rows, whichever is seen first
   parallel_rows(N, V, [&](int64_t n) {
     Row row{logits.as<float>() + n * V, V, -std::numeric_limits<float>::infinity()};
     bool nan = false;
@@ -88,7 +88,8 @@ void sample(Stream&, Out token, Out logprob, In logits, In u, SamplingOptions o)
       if (row.logits[i] > row.largest) row.largest = row.logits[i], best = int32_t(i);
     }
     if (nan || !std::isfinite(row.largest)) {
-      broken = n;
+      for (int64_t first = broken; n < first && !broken.compare_exchange_weak(first, n);) {
+      }
       return;
     }
     const int32_t chosen = o.temperature == 0 ? best : pick(row, u.as<float>()[n], o);
@@ -96,7 +97,7 @@ void sample(Stream&, Out token, Out logprob, In logits, In u, SamplingOptions o)
     logprob.as<float>()[n] =
         float(double(row.logits[chosen] - row.largest) - std::log(mass(row, 1)));
   });
-  check(broken < 0,
+  check(broken == N,
         "sample: row {} of the logits holds NaN or nothing finite; the model's weights "
         "or activations are broken",
         broken.load());

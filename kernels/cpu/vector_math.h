@@ -7,7 +7,7 @@
 
 namespace laclip::cpu::LACLIP_CPU_LEVEL {
 
-// e^x with a relative error below 2e-7; 0 below -87.3, x above 88.3 is taken as 88.3.
+// e^x with a relative error below 2e-7; 0 below -87.3, x above 88.3 is taken as 88.3; NaN for every NaN.
 // x = n ln2 + r, |r| <= ln2/2; e^r by its Taylor polynomial of degree 7; 2^n in the exponent bits.
 inline float fast_exp(float x) {
   constexpr float kLog2e = 1.44269504088896341f;
@@ -26,8 +26,9 @@ inline float fast_exp(float x) {
   p = p * r + 0.5f;
   p = p * r + 1.0f;
   p = p * r + 1.0f;
-  const int32_t exponent = std::bit_cast<int32_t>(shifted) << 23;
-  const float y = std::bit_cast<float>(std::bit_cast<int32_t>(p) + exponent);
+  // A factor, because adding n to the exponent bits of p would make numbers of some NaNs.
+  const int32_t power = (std::bit_cast<int32_t>(shifted) << 23) + std::bit_cast<int32_t>(1.0f);
+  const float y = p * std::bit_cast<float>(power);
   return tiny ? 0.0f : y;
 }
 

@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/json.h"
+#include "kernels/core/cpu_level.h"
 #include "tests/harness/program.h"
 
 namespace laclip {
@@ -47,6 +48,31 @@ TEST(Options, NumbersOutsideTheirRangeAreNamed) {
             "laclip: --batch-size: 'nan' is not a number above 0");
   EXPECT_EQ(error_of("world", "--documents", "-1"),
             "laclip: --documents: '-1' is not a number from 0 on");
+}
+
+TEST(Program, AWrongVariableIsAUsageError) {
+  const auto outcome = [](const char* name, const std::string& value) {
+    const char* given = std::getenv(name);
+    const std::string before = given ? given : "";
+    setenv(name, value.c_str(), 1);
+    const test::Outcome done = test::run({"plan"});
+    given ? setenv(name, before.c_str(), 1) : unsetenv(name);
+    EXPECT_EQ(done.code, 2) << value;
+    EXPECT_EQ(done.out, "") << value;
+    return done.err;
+  };
+  EXPECT_EQ(outcome("LACLIP_CPU", "avx1024"),
+            "laclip: LACLIP_CPU=avx1024: baseline, avx2, avx512, avx512_bf16 and amx are "
+            "possible\n");
+  EXPECT_EQ(outcome("OMP_NUM_THREADS", "abc"),
+            "laclip: OMP_NUM_THREADS=abc: a number of threads from 1 on is needed; unset it or "
+            "name one\n");
+  if (const auto above = size_t(best_cpu_level()) + 1; above < kCpuLevels) {
+    const std::string level(name_of(CpuLevel(above)));
+    EXPECT_EQ(outcome("LACLIP_CPU", level),
+              fmt::format("laclip: LACLIP_CPU={}: this CPU has {} at most; unset it or name that\n",
+                          level, name_of(best_cpu_level())));
+  }
 }
 
 // A command that does not look at signals ends by the first one.

@@ -48,6 +48,20 @@ TEST(GeneratorFits, ByFewerSlotsOnlyWhereTheyAreNotGiven) {
   EXPECT_EQ(fitted(fit(10, Slots::fewer)).slots, 1);
 }
 
+// 300'000 bytes of packed weights, which fit beside no number of slots.
+TEST(GeneratorFits, WithoutPackedWeightsBeforeWithFewerSlots) {
+  GeneratorFit tight = fit(260'000, Slots::fewer);
+  tight.total = [](const GeneratorOptions& o) {
+    return int64_t(10 * o.prefixes + 1000 * o.slots + (o.keep_packed_weights ? 300'000 : 0));
+  };
+  const GeneratorOptions o = fitted(tight);
+  EXPECT_EQ(o.slots, 256);
+  EXPECT_EQ(o.prefixes, 32);
+  EXPECT_FALSE(o.keep_packed_weights);
+  tight.free = 1'000'000;
+  EXPECT_TRUE(fitted(tight).keep_packed_weights);
+}
+
 TEST(GeneratorFits, AGpuKeepsSomeMemoryForItself) {
   constexpr int64_t kGiB = int64_t(1) << 30;
   EXPECT_EQ(usable_memory(80 * kGiB, true), 76 * kGiB);

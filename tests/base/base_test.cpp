@@ -82,7 +82,7 @@ TEST(Json, FieldErrorsNamePlaceAndField) {
   const Json json = parse_json(R"({"layers": "many"})", "c.json");
   EXPECT_THROW(json_field<int>(json, "width", "c.json"), Error);
   EXPECT_EQ(error_of([&] { json_field<int>(json, "layers", "c.json"); }),
-            "c.json: field 'layers' has an unusable value \"many\"");
+            "c.json: field 'layers' is \"many\"; an integer of 32 bits is needed");
 }
 
 TEST(File, AnAppendedFileHasOneOwner) {

@@ -70,8 +70,8 @@ TEST(Json, FaultsAreFoundWithTheirPlace) {
                            "1e999"})
     EXPECT_FALSE(Json::accept(text)) << text;
   EXPECT_TRUE(Json::accept(std::string(500, '[') + std::string(500, ']')));
-  EXPECT_THAT(fault(std::string(1'000'000, '[')), HasSubstr("lie in each other"));
-  EXPECT_THROW(Json::parse("{\"a\":1,\"a\":1}", Json::SameNames::fault), JsonError);
+  EXPECT_THAT(fault(std::string(1'000'000, '[')), HasSubstr("nested deeper than 512 levels"));
+  EXPECT_THROW(Json::parse("{\"a\":1,\"a\":1}", Json::DuplicateNames::error), JsonError);
 }
 
 TEST(Json, ListsBecomeObjectsWhereAllElementsAreNamed) {
@@ -108,6 +108,97 @@ TEST(Json, AValueIsReadAsItsKindOnly) {
   EXPECT_NE(Json(true), Json(1));
   EXPECT_THROW(Json::object().at("a"), JsonError);
   EXPECT_THROW(Json(1).at(0), JsonError);
+}
+
+TEST(Json, NumbersAreComparedExactly) {
+  const uint64_t beyond = uint64_t(1) << 63;
+  EXPECT_NE(Json(INT64_MAX), Json(beyond));
+  EXPECT_NE(Json(INT64_MAX), Json(INT64_MAX - 1));
+  EXPECT_NE(Json(INT64_MAX), Json(0x1p63));
+  EXPECT_EQ(Json(beyond), Json(0x1p63));
+  EXPECT_NE(Json(beyond + 1), Json(0x1p63));
+  EXPECT_EQ(Json(INT64_MIN), Json(-0x1p63));
+  EXPECT_NE(Json(UINT64_MAX), Json(-1));
+  EXPECT_NE(Json(1), Json(1.5));
+  EXPECT_NE(Json(1.5), Json(1));
+  EXPECT_EQ(Json(-0.0), Json(0));
+  EXPECT_NE(Json(0x1p64), Json(UINT64_MAX));
+  EXPECT_NE(Json(std::nan("")), Json(0));
+}
+
+TEST(Json, AFloatTakesWhatFitsIntoIt) {
+  constexpr float kLargest = std::numeric_limits<float>::max();
+  EXPECT_EQ(Json(double(kLargest)).get<float>(), kLargest);
+  EXPECT_EQ(Json(0.1).get<float>(), 0.1f);
+  for (double large : {1e300, -1e300, 3.5e38}) EXPECT_THROW(Json(large).get<float>(), JsonError);
+  EXPECT_EQ(Json(std::numeric_limits<double>::infinity()).get<float>(),
+            std::numeric_limits<float>::infinity());
+}
+
+TEST(Json, ReferencesOutliveNewNeighbours) {
+  Json json{{"old", {{"deep", "text of more than fifteen letters"}}}};
+  for (int i = 0; i < 100; ++i) json["new" + std::to_string(i)] = json["old"];
+  EXPECT_EQ(json["new99"], json["old"]);
+  Json list = Json::array();
+  const Json& first = list.push_back("first of the list of values");
+  for (int i = 0; i < 100; ++i) list.push_back(first);
+  EXPECT_EQ(list.back(), "first of the list of values");
+  json = json["old"];  // an element of itself
+  EXPECT_EQ(json.dump(), "{\"deep\":\"text of more than fifteen letters\"}");
+  json = std::move(json["deep"]);
+  EXPECT_EQ(json, "text of more than fifteen letters");
+}
+
+template <class T>
+concept Itemised = requires(T json) {
+  std::forward<T>(json).items();
+};
+static_assert(Itemised<const Json&> && !Itemised<Json>, "items() of a temporary would dangle");
+
+TEST(Json, ObjectsOfManyNamesKeepTheirOrder) {
+  constexpr int kNames = 1000;
+  const auto name = [](int i) { return "name" + std::to_string(i * 7919 % kNames); };
+  std::string text = "{";
+  for (int i = 0; i < kNames; ++i) text += fmt::format("{}\"{}\":{}", i ? "," : "", name(i), i);
+  Json json = Json::parse(text + "}");
+  EXPECT_EQ(json.dump(), text + "}");
+  for (int i = 0; i < kNames; ++i) EXPECT_EQ(json.at(name(i)), i);
+  EXPECT_FALSE(json.contains("name"));
+  EXPECT_EQ(Json::parse(text + ",\"" + name(500) + "\":-1}").at(name(500)), -1);
+  EXPECT_THROW(Json::parse(text + ",\"" + name(500) + "\":-1}", Json::DuplicateNames::error),
+               JsonError);
+  Json copy = json;
+  copy["more"] = -1;
+  EXPECT_FALSE(json.contains("more"));
+  EXPECT_EQ(copy["more"], -1);
+  for (int i = 0; i < kNames; i += 2) json.erase(name(i));
+  for (int i = 0; i < kNames; ++i) EXPECT_EQ(json.contains(name(i)), i % 2 == 1) << i;
+  EXPECT_EQ(json.at(name(999)), 999);
+  for (int i = 1; i < kNames; i += 2) json.erase(name(i));
+  EXPECT_EQ(json.dump(), "{}");
+}
+
+TEST(Json, MessagesNameTheKindAndCutTheValue) {
+  const Json json{{"list", std::vector<std::string>(1000, "é")}, {"text", "1"}, {"large", 1e300}};
+  const auto message = [&](auto wanted, const std::string& name) {
+    return error_of([&] { json_field<decltype(wanted)>(json, name, "x.json"); });
+  };
+  EXPECT_EQ(message(int32_t(), "text"),
+            "x.json: field 'text' is \"1\"; an integer of 32 bits is needed");
+  EXPECT_EQ(message(float(), "large"),
+            "x.json: field 'large' is 1e+300; a number that fits into 32 bits is needed");
+  EXPECT_EQ(message(std::vector<bool>(), "text"),
+            "x.json: field 'text' is \"1\"; an array of values, each a boolean is needed");
+  const std::string cut = message(std::string(), "list");
+  EXPECT_LT(cut.size(), 150u);
+  EXPECT_THAT(cut, AllOf(HasSubstr("[\"é\",\"é\""), HasSubstr("…; a string is needed")));
+  EXPECT_TRUE(Json::accept(Json(cut).dump()));
+  EXPECT_EQ(Json(cut).dump().find("\xef\xbf\xbd"), std::string::npos) << "cut within a character";
+  try {
+    Json("1").get<int32_t>();
+  } catch (const JsonError& error) {
+    EXPECT_STREQ(error.what(), "\"1\" where an integer of 32 bits is needed");
+  }
 }
 
 }  // namespace

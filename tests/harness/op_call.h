@@ -1,19 +1,20 @@
 // One op with its operands, and the checks that follow from their roles alone:
 //   Out poisoned in two ways before the call, In unchanged after it, guard bands untouched, the
-//   same bits with one thread and with two, every wrong shape refused. Where kernels run on the
-//   host, each is run in all orders of its threads (kernels/simt/settings.h).
+//   same bits on one thread and on several in tasks of one row, every wrong shape refused. Where
+//   kernels run on the host, each is run in all orders of its threads (kernels/simt/settings.h).
 #pragma once
 
 #include <gtest/gtest.h>
+#include <algorithm>
 #include <cstdlib>
 #include <functional>
 #include <tuple>
 #include <utility>
 
-#include "base/parallel.h"
 #include "kernels/core/op.h"
 #include "tests/harness/operands.h"
 #include "tests/harness/prove_kernels.h"
+#include "tests/harness/task_settings.h"
 
 namespace laclip::test {
 
@@ -136,10 +137,11 @@ class OpCall {
     EXPECT_TRUE(first == run_poisoned(0x00))
         << "the result depends on what was in an output before";
     if (stream_.device() == Device::cpu) {
-      const int threads = thread_count();
-      set_thread_count(threads == 1 ? 2 : 1);
-      EXPECT_TRUE(first == run_poisoned(0xff)) << "the result depends on the number of threads";
-      set_thread_count(threads);
+      for (int threads : {1, std::max(thread_count(), 3)}) {
+        const TaskSettings one_row_a_task(threads, 1);
+        EXPECT_TRUE(first == run_poisoned(0xff))
+            << "the result depends on how " << threads << " threads share the work";
+      }
     }
     for (size_t i = 0; i < items_.size(); ++i) {
       const Item& item = items_[i];

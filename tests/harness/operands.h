@@ -182,15 +182,20 @@ inline Doubles random_normal(int64_t count, uint64_t seed) {
   return values;
 }
 
-// max |got - want| / (|want| + root mean square of want)
+// max |got - want| / (|want| + root mean square of want), where want is finite; 1e30 if elsewhere got is not the same
+// infinity, or not NaN, or if it is not finite where want is.
 inline double relative_error(const Doubles& got, const Doubles& want) {
   double squares = 0, worst = 0;
-  for (double w : want) squares += w * w;
-  const double scale = std::sqrt(squares / double(std::max<size_t>(want.size(), 1))) + 1e-30;
-  for (size_t i = 0; i < want.size(); ++i)
-    worst = std::max(worst, std::isnan(got[i])
-                                ? 1e30
-                                : std::abs(got[i] - want[i]) / (scale + std::abs(want[i])));
+  size_t finite = 0;
+  for (double w : want)
+    if (std::isfinite(w)) squares += w * w, ++finite;
+  const double scale = std::sqrt(squares / double(std::max<size_t>(finite, 1))) + 1e-30;
+  for (size_t i = 0; i < want.size(); ++i) {
+    const bool same = got[i] == want[i] || (std::isnan(got[i]) && std::isnan(want[i]));
+    if (same) continue;
+    if (!std::isfinite(got[i]) || !std::isfinite(want[i])) return 1e30;
+    worst = std::max(worst, std::abs(got[i] - want[i]) / (scale + std::abs(want[i])));
+  }
   return worst;
 }
 

@@ -13,6 +13,7 @@
 #include "base/check.h"
 #include "base/philox.h"
 #include "kernels/core/cuda_runtime.h"
+#include "kernels/core/packed_weights.h"
 
 namespace laclip {
 namespace {
@@ -33,8 +34,8 @@ LlamaConfig small_config() {
 }
 
 struct Small {
-  explicit Small(Device device = Device::cpu)
-      : model(small_config(), DType::f32, Training::no, device) {
+  explicit Small(Device device = Device::cpu, DType type = DType::f32)
+      : model(small_config(), type, Training::no, device) {
     model.parameters().initialize(4);
   }
   Llama model;
@@ -101,8 +102,8 @@ Results rewrite(LlamaGenerator& generator, uint64_t count, uint64_t run_length,
   return results;
 }
 
-Results rewrite(const GeneratorOptions& o, uint64_t run_length = 5) {
-  Small small;
+Results rewrite(const GeneratorOptions& o, uint64_t run_length = 5, DType type = DType::f32) {
+  Small small(Device::cpu, type);
   LlamaGenerator generator(small.model, o);
   return rewrite(generator, 90, run_length);
 }
@@ -117,8 +118,12 @@ std::vector<uint64_t> different(const Results& results, const Results& want) {
   return keys;
 }
 
-TEST(LlamaGenerators, ResultsDependOnKeyAndSeedAlone) {
-  const Results want = rewrite(options(1, 1));  // a row at a time
+class LlamaGenerators : public testing::TestWithParam<DType> {};
+INSTANTIATE_TEST_SUITE_P(Types, LlamaGenerators, testing::Values(DType::f32, DType::bf16),
+                         [](const auto& type) { return std::string(name_of(type.param)); });
+
+TEST_P(LlamaGenerators, ResultsDependOnKeyAndSeedAlone) {
+  const Results want = rewrite(options(1, 1), 5, GetParam());  // a row at a time
   ASSERT_EQ(want.size(), 90u);
   std::map<Generation::Finish, int> finishes;
   for (const auto& [key, result] : want) ++finishes[std::get<2>(result)];
@@ -126,22 +131,26 @@ TEST(LlamaGenerators, ResultsDependOnKeyAndSeedAlone) {
   EXPECT_GT(finishes[Generation::Finish::length], 5);
   for (const auto& [slots, rows] :
        {std::pair{1, 512}, {7, 7}, {7, 30}, {7, 512}, {64, 64}, {64, 100}, {64, 512}})
-    EXPECT_THAT(different(rewrite(options(slots, rows)), want), testing::IsEmpty())
+    EXPECT_THAT(different(rewrite(options(slots, rows), 5, GetParam()), want), testing::IsEmpty())
         << slots << " slots, " << rows << " rows";
   GeneratorOptions other = options(7, 512);
   other.seed = 8;
-  EXPECT_GT(different(rewrite(other), want).size(), 80u);
+  EXPECT_GT(different(rewrite(other, 5, GetParam()), want).size(), 80u);
+  GeneratorOptions unpacked = options(7, 30);
+  unpacked.keep_packed_weights = false;
+  EXPECT_THAT(different(rewrite(unpacked, 5, GetParam()), want), testing::IsEmpty());
 }
 
 // Few places in the pool make requests wait, and change nothing else.
-TEST(LlamaGenerators, ResultsDoNotDependOnThePool) {
+TEST_P(LlamaGenerators, ResultsDoNotDependOnThePool) {
   GeneratorOptions tight = options(16, 40);
   tight.usual_own_tokens = 12;  // a third of what most need
   tight.prefixes = 1;
-  EXPECT_THAT(different(rewrite(tight, 3), rewrite(options(16, 512), 3)), testing::IsEmpty());
+  EXPECT_THAT(different(rewrite(tight, 3, GetParam()), rewrite(options(16, 512), 3, GetParam())),
+              testing::IsEmpty());
 }
 
-TEST(LlamaGenerators, ResultsOnCudaDoNotDependOnSlots) {
+TEST(LlamaGenerator, ResultsOnCudaDoNotDependOnSlots) {
   Small small(Device::cuda);
   LlamaGenerator one(small.model, options(1, 8)), many(small.model, options(7, 40));
   const Results want = rewrite(one, 9, 3);
@@ -149,7 +158,7 @@ TEST(LlamaGenerators, ResultsOnCudaDoNotDependOnSlots) {
   EXPECT_THAT(different(rewrite(many, 9, 3), want), testing::IsEmpty());
 }
 
-TEST(LlamaGenerators, AStoppedRunLeavesNothingBehind) {
+TEST(LlamaGenerator, AStoppedRunLeavesNothingBehind) {
   const Results want = rewrite(options(7, 64));
   Small small;
   GeneratorOptions o = options(7, 64);
@@ -160,7 +169,7 @@ TEST(LlamaGenerators, AStoppedRunLeavesNothingBehind) {
   EXPECT_THAT(different(all, want), testing::IsEmpty());
 }
 
-TEST(LlamaGenerators, APrefixIsComputedOnceBesideTheDecodeSteps) {
+TEST(LlamaGenerator, APrefixIsComputedOnceBesideTheDecodeSteps) {
   Small small;
   GeneratorOptions beside = options(8, 512);
   beside.stop_tokens.clear();  // lengths decide the number of calls, and nothing else
@@ -187,7 +196,7 @@ TEST(LlamaGenerators, APrefixIsComputedOnceBesideTheDecodeSteps) {
   EXPECT_EQ(generator.forward_calls(), whole.forward_calls());
 }
 
-TEST(LlamaGenerators, ThePoolIsAsLargeAsItsOptionsSay) {
+TEST(LlamaGenerator, ThePoolIsAsLargeAsItsOptionsSay) {
   GeneratorOptions o = options(64, 512);
   o.usual_own_tokens = 30;
   o.prefixes = 4;
@@ -207,7 +216,27 @@ TEST(LlamaGenerators, ThePoolIsAsLargeAsItsOptionsSay) {
   EXPECT_LE(taken, promised + 65536);  // a word for faults, alignment
 }
 
-TEST(LlamaGenerators, PrefixesThatAreHeldAndLeaveNoRoom) {
+// The panels of so small matrices are filled up to a multiple of their width, which the plan leaves out.
+TEST(LlamaGenerator, ThePlanCountsThePackedWeights) {
+  Small small(Device::cpu, DType::bf16);
+  GeneratorOptions o = options(2, 64);
+  constexpr int64_t kWidth = 32, kLayer = kWidth * (32 + 2 * 16 + 32 + 3 * 48);
+  EXPECT_EQ(LlamaGenerator::memory(small.model, o).packed_weights, 2 * (2 * kLayer + 61 * kWidth));
+  for (bool keep : {true, false}) {
+    o.keep_packed_weights = keep;
+    LlamaGenerator generator(small.model, o);
+    rewrite(generator, 3, 3);
+    int64_t taken = 0;
+    for (const auto& [key, copy] : generator.stream().packed_weights().copies)
+      taken += copy.bytes();
+    const int64_t promised = LlamaGenerator::memory(small.model, o).packed_weights;
+    EXPECT_GE(taken, promised);
+    EXPECT_LE(taken, 4 * promised);
+  }
+  EXPECT_EQ(LlamaGenerator::memory(Small(Device::cuda).model, options(2, 64)).packed_weights, 0);
+}
+
+TEST(LlamaGenerator, PrefixesThatAreHeldAndLeaveNoRoom) {
   Small small;
   GeneratorOptions o = options(2, 64);
   o.prefixes = 1;

@@ -79,6 +79,24 @@ TEST(Attention, LargeScoresDoNotOverflow) {
            {.given = {{"offsets", offsets}, {"qkv", qkv}}});
 }
 
+// A NaN carries bits of its own, which the exponential must not make a number of.
+TEST(Attention, ANanInAQueryMakesItsRowNan) {
+  constexpr size_t N = 20, D = 8;
+  std::vector<float> qkv;
+  for (double x : random_normal(N * 3 * D, 5)) qkv.push_back(float(x));
+  const std::vector<uint32_t> nans{0x7fc00000, 0x7fc00001, 0x7fffffff, 0xffc00000,
+                                   0xffffffff, 0xff800001, 0x7fd12345};
+  for (size_t i = 0; i < nans.size(); ++i) std::memcpy(&qkv[(2 * i + 1) * 3 * D], &nans[i], 4);
+  std::vector<float> y(N * D), lse(N);
+  std::vector<int32_t> offsets{0, int32_t(N)};
+  Stream stream;
+  attention_forward(stream, tensor_of(y.data(), {N, D}), tensor_of(lse.data(), {N, 1}),
+                    tensor_of(qkv.data(), {N, 3 * D}), tensor_of(offsets), {1, 1});
+  for (size_t n = 0; n < N; ++n)
+    for (size_t d = 0; d < D; ++d)
+      EXPECT_EQ(std::isnan(y[n * D + d]), n % 2 == 1 && n / 2 < nans.size()) << n << ' ' << d;
+}
+
 TEST(Attention, BrokenOffsetsAreNamed) {
   for (Device device : test_devices())
     for (DType type : {DType::f32, DType::bf16})

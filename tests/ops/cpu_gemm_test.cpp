@@ -3,6 +3,9 @@
 
 #include <fmt/core.h>
 
+#include <cmath>
+#include <limits>
+
 #include "base/parallel.h"
 #include "tests/harness/op_case.h"
 
@@ -121,7 +124,8 @@ TEST(CpuGemm, ManyColumnsGoByChunks) {
 TEST(CpuGemm, ARowDependsNeitherOnOthersNorOnThreads) {
   for (DType type : {DType::f32, DType::bf16})
     for (int64_t k : {90, 1030}) {
-      const Gemm g{200, 70, k, plain, transposed, type, DType::f32};
+      const Gemm g{200,        300,  k,         plain,
+                   transposed, type, DType::f32};  // columns of more than four panels
       Case all(g);
       Stream stream;
       all.run(stream);
@@ -140,7 +144,7 @@ TEST(CpuGemm, ARowDependsNeitherOnOthersNorOnThreads) {
         all.run(keeps);
         EXPECT_TRUE(all.c.bits() == want) << "kept weights";
       }
-      for (int64_t rows : {1, 2, 3, 7, 50})
+      for (int64_t rows : {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 16, 17, 31, 32, 33, 50})
         for (int64_t first : {int64_t{0}, int64_t{95}, 200 - rows}) {
           std::vector<float> few(size_t(rows * g.n));
           const GemmOperands o{.c = few.data(),
@@ -153,6 +157,65 @@ TEST(CpuGemm, ARowDependsNeitherOnOthersNorOnThreads) {
                 << name_of(type) << ' ' << rows << " rows from " << first;
           }
         }
+    }
+}
+
+TEST(CpuGemm, FewRowsOfManyColumns) {
+  for (DType type : {DType::f32, DType::bf16})
+    for (Layout b : {plain, transposed})
+      for (int64_t m : {1, 2, 5, 13}) Case({m, 300, 130, plain, b, type, type}).expect_right();
+}
+
+// Both layouts of b, an activation on top, results in bf16, and a second weight of the same shape.
+TEST(CpuGemm, KeptWeightsGiveTheSameBits) {
+  for (DType type : {DType::f32, DType::bf16})
+    for (DType c_type : {DType::f32, DType::bf16})
+      for (Layout b : {plain, transposed})
+        for (int64_t m : {1, 40}) {
+          Stream stream, keeps;
+          keeps.constant_weights = true;
+          const Gemm g{m, 100, 70, plain, b, type, c_type};
+          Case first(g, true, false, Then::activate), second(g, true, false, Then::activate);
+          second.b.store(random_normal(g.k * g.n, 77));
+          for (Case* each : {&first, &second, &first}) {
+            each->run(stream);
+            const std::string c = each->c.bits(), activated = each->other.bits();
+            each->c.poison(0);
+            each->other.poison(0);
+            each->run(keeps);
+            EXPECT_TRUE(each->c.bits() == c) << name_of(type) << ' ' << m;
+            EXPECT_TRUE(each->other.bits() == activated) << name_of(type) << ' ' << m;
+          }
+        }
+}
+
+TEST(CpuGemm, NothingInADirection) {
+  for (DType type : {DType::f32, DType::bf16})
+    for (auto [m, n, k] : {std::array<int64_t, 3>{0, 5, 4}, {5, 0, 4}, {9, 40, 0}})
+      for (bool bias : {false, true})
+        for (bool residual : {false, true})
+          Case({m, n, k, plain, transposed, type, type}, bias, residual).expect_right();
+}
+
+TEST(CpuGemm, WhatIsNotFiniteStaysInItsRow) {
+  const double infinity = std::numeric_limits<double>::infinity();
+  for (DType type : {DType::f32, DType::bf16})
+    for (double bad : {infinity, -infinity, std::nan("")}) {
+      const Gemm g{40, 70, 90, plain, transposed, type, DType::f32};
+      Case clean(g), broken(g);
+      Doubles a = broken.a.load();
+      a[size_t(17 * g.k + 33)] = bad;
+      broken.a.store(a);
+      Stream stream;
+      clean.run(stream);
+      broken.run(stream);
+      const Doubles want = clean.c.load(), got = broken.c.load();
+      for (size_t i = 0; i < want.size(); ++i) {
+        if (int64_t(i) / g.n == 17)
+          EXPECT_FALSE(std::isfinite(got[i])) << i;
+        else
+          EXPECT_EQ(got[i], want[i]) << i;
+      }
     }
 }
 

@@ -1,7 +1,10 @@
 #include "kernels/ops/sampling.h"
 
+#include <gmock/gmock.h>
+
 #include <algorithm>
 
+#include "tests/harness/error_of.h"
 #include "tests/harness/op_case.h"
 
 namespace laclip::test {
@@ -168,6 +171,24 @@ TEST(Sampling, MinusInfinityIsNeverTakenAndNanIsAnError) {
     EXPECT_THROW(sample_one(device, {0, -std::nanf(""), 1}, 0, {}), Error);
     EXPECT_THROW(sample_one(device, {0, infinity, 1}, 0, {}), Error);
     EXPECT_THROW(sample_one(device, {-infinity, -infinity}, 0, {}), Error);
+  }
+}
+
+TEST(Sampling, TheFirstBrokenRowIsNamed) {
+  constexpr int64_t N = 60, V = 5;
+  Guarded logits({N, V}, DType::f32), u({N}, DType::f32);
+  Doubles values(size_t(N * V), 0.5);
+  for (int64_t n : {7, 8, 30, 59}) values[size_t(n * V + 2)] = std::nan("");
+  logits.store(values);
+  u.store(Doubles(size_t(N), 0.5));
+  const Guarded token({N}, DType::i32), logprob({N}, DType::f32);
+  for (int threads : {1, 4}) {
+    const TaskSettings one_row_a_task(threads, 1);
+    Stream stream;
+    EXPECT_THAT(error_of([&] {
+                  sample(stream, token.tensor, logprob.tensor, logits.tensor, u.tensor, {});
+                }),
+                ::testing::HasSubstr("row 7 "));
   }
 }
 
