@@ -14,6 +14,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/progress.h"
+#include "kernels/core/cpu_level.h"
 #include "kernels/core/cuda_runtime.h"
 
 namespace laclip {
@@ -116,13 +117,9 @@ void demo(const DemoSettings& settings) {
   tell_results(settings, journal);
 }
 
-// bf16 is twice as fast where the processor computes in it, and slow elsewhere.
+// bf16 is faster where the processor computes in it, and slower where it is widened.
 std::string fast_precision() {
-  if (cuda_is_a_gpu()) return "bf16";
-#if defined(__x86_64__)
-  if (__builtin_cpu_supports("avx512bf16")) return "bf16";
-#endif
-  return "fp32";
+  return cuda_is_a_gpu() || cpu_level() >= CpuLevel::avx512_bf16 ? "bf16" : "fp32";
 }
 
 }  // namespace
