@@ -9,9 +9,9 @@ namespace laclip::cpu::LACLIP_CPU_LEVEL {
 void sum_of_squares(Stream& stream, Out y, In x) {
   constexpr int64_t kBlock = 1 << 16;  // fp32 sums of a block, fp64 over the blocks
   const int64_t count = x.elements(), blocks = (count + kBlock - 1) / kBlock;
-  const float* in = x.as<float>();
   float* sums = stream.scratch().reserve<float>(blocks);
   parallel_for(blocks, [&](int64_t b) {
+    const float* in = x.as<float>();  // a local variable, without which g++ 12 does not vectorise
     const int64_t end = std::min(count, (b + 1) * kBlock);
     float sum = 0;
 #pragma omp simd reduction(+ : sum)

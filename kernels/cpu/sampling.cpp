@@ -27,13 +27,14 @@ struct Row {
 };
 
 double mass(const Row& row, float inverse_temperature) {
+  const float *logits = row.logits, largest = row.largest;  // locals, or g++ 12 does not vectorise
   double total = 0;
   for (int64_t begin = 0; begin < row.V; begin += 1024) {  // fp32 sums of a block
     const int64_t end = std::min(row.V, begin + 1024);
     float sum = 0;
 #pragma omp simd reduction(+ : sum)
     for (int64_t i = begin; i < end; ++i)
-      sum += fast_exp((row.logits[i] - row.largest) * inverse_temperature);
+      sum += fast_exp((logits[i] - largest) * inverse_temperature);
     total += double(sum);
   }
   return total;
