@@ -136,7 +136,7 @@ void add_demo_command(Program& program) {
   command.add_option("-o,--output", o->folder,
                      "folder; the same command goes on with what is in it");
   const Option quick =
-      command.add_flag("--quick", o->quick, "smaller: a first look, in a minute on two cores");
+      command.add_flag("--quick", o->quick, "smaller: a first look, in three minutes on two cores");
   command
       .add_flag("--full", o->all_arms,
                 "the table of docs/experiment.md: three seeds, 0 to 4 rewrites, EDA, "
@@ -154,9 +154,9 @@ void add_demo_command(Program& program) {
       if (o->quick) value = in_quick;
       if (o->all_arms) value = in_full;
     };
-    choose("--images", o->images, 3000, o->images);
-    choose("--test-images", o->test_images, 1000, o->test_images);
-    choose("--epochs", o->epochs, 10, o->epochs);
+    choose("--images", o->images, 2400, 8000);
+    choose("--test-images", o->test_images, 1000, 2000);
+    choose("--epochs", o->epochs, 10, 20);
     choose("--seeds", o->seeds, 1, 3);
     demo(*o);
   });

@@ -10,7 +10,7 @@ namespace laclip {
 
 struct DemoSettings {
   fs::path folder = "demo";
-  int64_t images = 8000, test_images = 2000, epochs = 20;
+  int64_t images = 6000, test_images = 2000, epochs = 12;
   int64_t example_sets = 16;
   std::string precision = "fp32";  // of rewriting and training
   int seeds = 1;
