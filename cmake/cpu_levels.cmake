@@ -1,6 +1,7 @@
 # The CPU ops for each instruction set (kernels/core/cpu_level.h): every file of kernels/cpu is compiled once a level,
-# into the namespace of that name; all but the two largest in one unit. The objects of a level become one, in which all is local but that namespace: the
-# linker keeps one copy of an inline function, and must not take one that needs AVX-512 for the whole program.
+# into the namespace of that name; all but the two largest in one unit. The objects of a level are linked into one,
+# whose symbols are all local except that namespace's: the linker keeps a single copy of each inline function, and that
+# copy must not need AVX-512.
 set(laclip_cpu_levels baseline)
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
   set(laclip_cpu_levels baseline avx2 avx512)
@@ -17,7 +18,7 @@ function(laclip_cpu_sources target)
     add_library(${library} OBJECT ${sources})
     laclip_unity(${library} ${sources} ALONE "/(gemm|kv_cache)\\.cpp$")
     target_compile_options(${library} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-fno-gnu-unique>)  # unique is global
-    add_library(${library}_options INTERFACE)  # after laclip_options, whose -march would count otherwise
+    add_library(${library}_options INTERFACE)  # after laclip_options, so that their -march wins
     target_compile_options(${library}_options INTERFACE ${laclip_options_of_${level}})
     target_compile_definitions(${library} PRIVATE LACLIP_CPU_LEVEL=${level})
     target_include_directories(${library} PRIVATE ${CMAKE_BINARY_DIR}/view/kernels)
