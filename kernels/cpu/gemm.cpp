@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/check.h"
 #include "base/parallel.h"
 #include "kernels/core/packed_weights.h"
 #include "kernels/cpu/gemm_bf16.h"
@@ -9,9 +10,9 @@
 #include "kernels/cpu/gemm_pack.h"
 #include "kernels/cpu/gemm_tile.h"
 
-// c is cut into chunks of columns, for which b is packed as a whole (it stays in the L3 cache), and a chunk into tasks
-// of rows and columns. A task goes through k by blocks: it packs its rows of a (which stay in L2), takes the panels of
-// b one by one (which stay in L1) and multiplies tile by tile.
+// c is divided into chunks of columns, for each of which b is packed as a whole (it stays in L3), and each chunk into
+// tasks of rows and columns. A task walks k in blocks: it packs its rows of a (they stay in L2), then takes the panels
+// of b one at a time (they stay in L1) and multiplies tile by tile.
 namespace laclip::cpu::LACLIP_CPU_LEVEL {
 namespace {
 
@@ -20,85 +21,53 @@ using Pack = void(uint32_t* to, const Lines& from, int64_t first, int64_t begin,
 
 // How operands of a type are multiplied at this level.
 struct Method {
-  int64_t rows, columns;  // of a tile
-  int64_t depth;          // k's in a word of a
-  int64_t b_depth;        // k's in a word of b
-  int64_t unit;           // words of b are filled up to a multiple of it
-  int64_t block;          // words of b that a task goes through at once
+  int64_t rows = kRows, columns = kColumns;  // of a tile
+  int64_t depth = 1, b_depth = 1;            // elements along k of a word of a, of b
+  int64_t word_multiple = 1;                 // words of b along k are padded to a multiple of this
+  int64_t block = kBlock;                    // words of b along k that a task multiplies at once
   Pack *pack_a, *pack_b;
   Multiply* (*tile)(int64_t rows, int panels);
-  int most_panels;
-  bool tiles_of_amx, widens;
+  int most_panels = 4;
+  bool tiles_of_amx = false, widens = false;
+
+  // Words along k for which a panel of a and one of b nearly fill an L1 cache of 32 KiB.
+  static constexpr int64_t kBlock = kVectorBytes == 64 ? 192 : 384;
 };
 
 constexpr auto fp32 = Words::fp32, pairs = Words::pairs;
 
-// Words along k for which a panel of a and one of b fit into an L1 cache of 32 KiB.
-constexpr int64_t kBlock = kVectorBytes == 64 ? 192 : 384;
-
-constexpr Method kFp32{kRows,
-                       kColumns,
-                       1,
-                       1,
-                       1,
-                       kBlock,
-                       pack_panel<float, fp32, kRows>,
-                       pack_panel<float, fp32, kColumns>,
-                       tile_function<fp32>,
-                       4,
-                       false,
-                       false};
+constexpr Method kFp32{.pack_a = pack_panel<float, fp32, kRows>,
+                       .pack_b = pack_panel<float, fp32, kColumns>,
+                       .tile = tile_function<fp32>};
 // Sums of bf16 in instructions of fp32: b is widened when it is packed, or, where its packed form is kept, when it
 // is used.
-constexpr Method kWidened{kRows,
-                          kColumns,
-                          1,
-                          1,
-                          1,
-                          kBlock,
-                          pack_panel<bf16, fp32, kRows>,
-                          pack_panel<bf16, fp32, kColumns>,
-                          tile_function<fp32>,
-                          4,
-                          false,
-                          false};
-constexpr Method kWidenedLate{kRows,
-                              kColumns,
-                              1,
-                              2,
-                              1,
-                              kBlock / 2,
-                              pack_panel<bf16, fp32, kRows>,
-                              pack_panel<bf16, pairs, kColumns>,
-                              tile_function<pairs>,
-                              4,
-                              false,
-                              true};
+constexpr Method kWidened{.pack_a = pack_panel<bf16, fp32, kRows>,
+                          .pack_b = pack_panel<bf16, fp32, kColumns>,
+                          .tile = tile_function<fp32>};
+constexpr Method kWidenedLate{.b_depth = 2,
+                              .block = Method::kBlock / 2,
+                              .pack_a = pack_panel<bf16, fp32, kRows>,
+                              .pack_b = pack_panel<bf16, pairs, kColumns>,
+                              .tile = tile_function<pairs>,
+                              .widens = true};
 #if defined(__AVX512F__)
-constexpr Method kDot{kRows,
-                      kColumns,
-                      2,
-                      2,
-                      1,
-                      kBlock,
-                      pack_panel<bf16, pairs, kRows>,
-                      pack_panel<bf16, pairs, kColumns>,
-                      dot_function,
-                      4,
-                      false,
-                      false};
-constexpr Method kAmx{kTileRows,
-                      kTileColumns,
-                      2,
-                      2,
-                      kTileWords,
-                      512,
-                      pack_tile_rows,
-                      pack_panel<bf16, pairs, kTileColumns>,
-                      amx_function,
-                      1,
-                      true,
-                      false};
+constexpr Method kDot{.depth = 2,
+                      .b_depth = 2,
+                      .pack_a = pack_panel<bf16, pairs, kRows>,
+                      .pack_b = pack_panel<bf16, pairs, kColumns>,
+                      .tile = dot_function};
+static_assert(kTileColumns == kColumns);  // finish() takes either's sums
+constexpr Method kAmx{.rows = kTileRows,
+                      .columns = kTileColumns,
+                      .depth = 2,
+                      .b_depth = 2,
+                      .word_multiple = kTileWords,
+                      .block = 512,  // its panels stay in L2
+                      .pack_a = pack_tile_rows,
+                      .pack_b = pack_panel<bf16, pairs, kTileColumns>,
+                      .tile = amx_function,
+                      .most_panels = 1,
+                      .tiles_of_amx = true};
 #endif
 
 const Method& method_of(DType type, bool constant_b) {
@@ -122,7 +91,7 @@ class Product {
         method_(method_of(g.type, stream.constant_weights)),
         a_{o.a, g.m, g.k, g.a == Layout::plain ? g.k : 1, g.a == Layout::plain ? 1 : g.m},
         b_{o.b, g.n, g.k, g.b == Layout::plain ? 1 : g.k, g.b == Layout::plain ? g.n : 1},
-        words_(round_up(ceil_div(g.k, method_.b_depth), method_.unit)),
+        words_(round_up(ceil_div(g.k, method_.b_depth), method_.word_multiple)),
         panel_(words_ * method_.columns) {}
 
   void run() {
@@ -174,7 +143,7 @@ class Product {
     block_rows_ = round_up(ceil_div(g_.m, row_blocks), method_.rows);
     row_blocks_ = ceil_div(g_.m, block_rows_);
     const int64_t blocks = ceil_div(words_, method_.block);
-    block_words_ = blocks ? round_up(ceil_div(words_, blocks), method_.unit) : 1;
+    block_words_ = blocks ? round_up(ceil_div(words_, blocks), method_.word_multiple) : 1;
     // At least four tasks a thread, if those that pack a do not become too narrow to pay for it.
     const int64_t least = (shares_a() ? 1 : 8) * method_.columns;
     const int64_t wanted = ceil_div(g_.n * row_blocks_, 4 * threads);
@@ -314,6 +283,9 @@ class Product {
 }  // namespace
 
 void gemm(Stream& stream, const Gemm& g, const GemmOperands& o) {
+  for (const void* operand : {o.a, o.b, o.bias})
+    check(reinterpret_cast<uintptr_t>(operand) % size_t(size_of(g.type)) == 0,
+          "gemm: an operand of {} is not aligned to its elements; copy it", name_of(g.type));
   if (g.m == 0 || g.n == 0) return;
   Product(stream, g, o).run();
 }

@@ -62,7 +62,7 @@ struct alignas(64) TileConfig {
   uint16_t row_bytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};
   uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
 };
-// In memory of its own: g++ 12 thinks that the instruction reads eight bytes of it.
+// A global, not a local: g++ 12 takes _tile_loadconfig to read only eight bytes, and could drop the stores to a local.
 inline const TileConfig kTileConfig;
 
 [[gnu::target("amx-tile")]] inline void configure_tiles() { _tile_loadconfig(&kTileConfig); }

@@ -1,4 +1,4 @@
-// What becomes of a tile's sums on their way to memory (gemm.h).
+// The epilogue: bias, residual and activation, applied to a tile's sums before they are stored (gemm.h).
 #pragma once
 
 #include <algorithm>
@@ -8,7 +8,7 @@
 
 namespace laclip::cpu::LACLIP_CPU_LEVEL {
 
-// The part of c that a tile covers; its sums lie in rows of `stride`.
+// The part of c that a tile covers.
 struct TilePlace {
   int64_t row, rows, column, columns;
 };

@@ -42,8 +42,8 @@ inline void transpose(Quad (&q)[4]) {
   q[3] = __builtin_shufflevector(c, d, 2, 3, 6, 7);
 }
 
-// How elements T become words. kDepth: k's of a word. at(): of an element and, in a pair, the one `stride` behind it
-// if there are so many left.
+// How elements T become words. kDepth: elements along k of a word. at(): the word that begins at an element; a pair
+// takes the next element along k, `stride` further on, or zero past the end (`left` elements remain).
 template <class T, Words W>
 struct Word;
 

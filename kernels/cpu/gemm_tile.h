@@ -31,7 +31,7 @@ using Multiply = void(float* sums, const void* a, const void* b, int64_t b_strid
 template <int R, int P, Words kind>
 void multiply_tile(float* sums, const void* a_panel, const void* b_panels, int64_t b_stride,
                    int64_t words, bool first) {
-  // Unrolled throughout: what is indexed by a variable is no register.
+  // Everything is unrolled: an array indexed by a variable cannot stay in registers.
   Floats s[R][2 * P];
   const auto for_each_sum = [&](auto&& body) {
 #pragma GCC unroll 16
@@ -81,7 +81,7 @@ void multiply_tile(float* sums, const void* a_panel, const void* b_panels, int64
 // Few rows leave registers free: more panels hide the latency of the sums' chains.
 constexpr int panels_at_once(int64_t rows) { return rows == 1 ? 4 : rows == 2 ? 2 : 1; }
 
-// Up to so many rows, pairs are widened in registers. For more rows they are widened to memory once (widen_panel).
+// With at most this many rows, pairs are widened in registers; with more, once per panel into memory (widen_panel).
 inline constexpr int64_t kFewRows = 3;
 
 template <Words kind>
