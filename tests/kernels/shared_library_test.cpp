@@ -38,7 +38,8 @@ constexpr const char* kName = "liblaclip_test.so.7";  // nobody has it
 fs::path folder_with_it(const TemporaryFolder& folder) {
   Dl_info info;
   EXPECT_NE(dladdr(reinterpret_cast<void*>(static_cast<double (*)(double)>(&std::cbrt)), &info), 0);
-  fs::copy_file(info.dli_fname, folder / kName);  // a link would lead an emulated program out of its root
+  // Not a link, which would lead an emulated program out of its root.
+  fs::copy_file(info.dli_fname, folder / kName);
   return folder / kName;
 }
 
