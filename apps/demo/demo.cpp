@@ -146,8 +146,9 @@ void add_demo_command(Program& program) {
   command.add_option("--test-images", o->test_images, "held-out images").check(kPositive);
   command.add_option("--epochs", o->epochs, "of each training").check(kPositive);
   command.add_option("--seeds", o->seeds, "trainings of each kind").check(kPositive);
-  o->precision = fast_precision();
-  command.add_option("--precision", o->precision, "fp32 or bf16").among({"fp32", "bf16"});
+  o->precision = "auto";
+  command.add_option("--precision", o->precision, "auto: bf16 where the device computes in it")
+      .among({"auto", "fp32", "bf16"});
   command.callback([o, command] {
     const auto choose = [&](const char* flag, auto& value, auto in_quick, auto in_full) {
       if (command.count(flag) > 0) return;
@@ -158,6 +159,7 @@ void add_demo_command(Program& program) {
     choose("--test-images", o->test_images, 1000, 2000);
     choose("--epochs", o->epochs, 10, 20);
     choose("--seeds", o->seeds, 1, 3);
+    if (o->precision == "auto") o->precision = fast_precision();
     demo(*o);
   });
 }
