@@ -241,7 +241,7 @@ class Json {
 
  private:
   friend class JsonWriter;
-  using Index = std::unordered_map<std::string, size_t>;  // places by name
+  using Index = std::unordered_map<std::string, size_t>;  // positions of the fields
   [[noreturn]] void fail_kind(const std::string& wanted) const;
   void index_names();
   size_t place_of(std::string_view name) const;  // size() if there is none

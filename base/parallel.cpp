@@ -189,8 +189,8 @@ int detail::threads_of_variable(std::string_view value) {
 }
 
 int detail::threads_of_quota(const std::string& cpu_max) {
-  std::istringstream fields(
-      cpu_max);  // "150000 100000": µs of CPU time in a period of so many; "max 100000"
+  // "150000 100000": µs of CPU time in a period of so many; or "max 100000".
+  std::istringstream fields(cpu_max);
   int64_t quota = 0, period = 0;
   if (!(fields >> quota >> period) || quota < 1 || period < 1) return 0;
   return int(std::min<int64_t>((quota + period - 1) / period, INT_MAX));
@@ -205,8 +205,8 @@ void detail::run_tasks(int64_t count, Task task, const void* body) {
     ~Leave() { in_loop = before; }
   } leave;
   if (alone) return run_serially(count, task, body);
-  static auto& group =
-      *new std::unique_ptr<ThreadGroup>;  // not destroyed at exit: threads may still be inside
+  // Not destroyed at exit: threads may still be inside.
+  static auto& group = *new std::unique_ptr<ThreadGroup>;
   if (!group || group->threads() != threads) {
     group.reset();
     group = std::make_unique<ThreadGroup>(threads);

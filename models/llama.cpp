@@ -154,8 +154,8 @@ void Llama::forward(Step& step, const LlamaRows& rows, const KvPool& pool, Out l
   graphs->run({rows.count(), int64_t(rows.wanted.size())}, [&] { infer(step, at, pool, logits); });
 }
 
-// All but what comes from the host. The last block stores the keys and values of all rows, and ends only those whose
-// logits are wanted.
+// The part that a graph records. Past its keys and values, the last block computes only the rows whose logits are
+// wanted.
 void Llama::infer(Step& step, const RowTensors& rows, const KvPool& pool, Out logits) const {
   const int64_t N = rows.ids[0], C = config_.width;
   const Tensor x = step.tensor({N, C}), qkv = step.tensor({N, config_.qkv_width()});

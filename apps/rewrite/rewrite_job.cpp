@@ -104,8 +104,8 @@ void RewriteJob::fit_memory(GeneratorOptions& options) const {
                    return LlamaGenerator::memory(model, o).total();
                  },
                  o_.batch_size == "auto" ? Slots::fewer : Slots::as_given});
-  check_generator_memory(pool(options), free,
-                         options);  // before the rest, which is planned row by row
+  // Before the rest, which is planned row by row.
+  check_generator_memory(pool(options), free, options);
   const GeneratorMemory memory = LlamaGenerator::memory(model, options);
   check_generator_memory(memory.total(), free, options);
   int64_t weights = 0;

@@ -11,8 +11,8 @@
 namespace laclip::cpu::LACLIP_CPU_LEVEL {
 namespace {
 
-constexpr int64_t kScoreRows = 256,
-                  kScoreColumns = 512;  // a tile of s: 512 KiB, half of an L2 cache
+// A tile of s: 512 KiB, half of an L2 cache.
+constexpr int64_t kScoreRows = 256, kScoreColumns = 512;
 
 struct ScoreTile {
   int64_t row, rows, column, columns;

@@ -51,10 +51,10 @@ void check_range(const char* what, Range range, int64_t N, int64_t T) {
 // computed with d along the vectors instead, which adds up the same numbers in the same order: a query's bits depend
 // on no other query.
 constexpr int64_t kPanel = 2 * kLanes;
-// The queries of a sequence are multiplied by whole vectors, whose last may reach behind the panel.
+// The lanes of a sequence begin anywhere in a panel and are computed in whole vectors: the last may extend past it.
 constexpr int64_t kWidth = kPanel + kLanes;
 
-// Keys or values of a head in fp32, those of a token `row` elements behind those of the token before.
+// Keys or values of one head in fp32; consecutive tokens are `row` elements apart.
 struct HeadRows {
   const float* data;
   int64_t row;
@@ -101,10 +101,9 @@ class CachedAttention {
         group_(heads / key_heads),
         key_heads_(key_heads),
         scale_(1.0f / std::sqrt(float(D_))) {
-    for (int64_t n = 0; n < qkv[0]; ++n) {
-      longest_prefix_ = std::max<int64_t>(longest_prefix_, prefix.count[n]);
-      longest_own_ = std::max<int64_t>(longest_own_, own.count[n]);
-    }
+    if (qkv[0] == 0) return;
+    longest_prefix_ = *std::max_element(prefix.count, prefix.count + qkv[0]);
+    longest_own_ = *std::max_element(own.count, own.count + qkv[0]);
   }
 
   void run(Stream& stream) {
@@ -165,9 +164,7 @@ class CachedAttention {
   void attend(const Panel& panel, int64_t key_head, HeadRows keys, HeadRows values,
               const Tiles& tile) const {
     const int64_t P = prefix_.count[panel.row], lanes = padded(panel.lanes());
-    int64_t longest = 0;
-    for (int64_t i = 0; i < panel.rows; ++i)
-      longest = std::max<int64_t>(longest, own_.count[panel.row + i]);
+    const int64_t longest = most_own_tokens(panel);
     read_queries<X>(tile.queries, panel);
     product(tile.scores, kWidth, {keys.data, keys.row, 1}, tile.queries, kWidth, P, lanes, D_);
     float* own_scores = tile.scores + P * kWidth;
@@ -183,7 +180,7 @@ class CachedAttention {
     for_sequences(panel, [&](const Panel& sequence, int64_t lane) {
       const HeadRows own = own_rows<X>(tile.own_values, values_, wide_, sequence, key_head);
       product(tile.outputs + lane * wide_, wide_, {own_scores + lane, 1, kWidth}, own.data, own.row,
-              sequence.lanes(), wide_, own_tokens(sequence), true);
+              sequence.lanes(), wide_, most_own_tokens(sequence), true);
     });
     for (int64_t i = 0; i < panel.rows; ++i)
       for (int64_t h = 0; h < panel.heads; ++h) {
@@ -203,17 +200,14 @@ class CachedAttention {
       body(Panel{panel.row + i, next - i, panel.head, panel.heads}, i * panel.heads);
     }
   }
-  int64_t own_tokens(const Panel& sequence) const {
-    int64_t most = 0;
-    for (int64_t i = 0; i < sequence.rows; ++i)
-      most = std::max<int64_t>(most, own_.count[sequence.row + i]);
-    return most;
+  int64_t most_own_tokens(const Panel& panel) const {
+    return *std::max_element(own_.count + panel.row, own_.count + panel.row + panel.rows);
   }
   template <class X>
   HeadRows own_rows(float* memory, In cache, int64_t width, const Panel& sequence,
                     int64_t key_head) const {
     const X* from = cache.as<X>() + own_.begin[sequence.row] * cache[1] + key_head * D_;
-    return head_rows(memory, from, cache[1], own_tokens(sequence), D_, width);
+    return head_rows(memory, from, cache[1], most_own_tokens(sequence), D_, width);
   }
 
   template <class X>
@@ -227,11 +221,11 @@ class CachedAttention {
       }
   }
 
-  // Tokens behind a row's own, up to the panel's longest, get a score whose exponential is 0.
+  // Past a row's own tokens, up to the longest sequence of the panel, scores are masked: their exponential is 0.
   template <class X>
   void score_own(float* scores, const float* queries, const Panel& sequence, int64_t key_head,
                  int64_t longest, const Tiles& tile) const {
-    const int64_t T = own_tokens(sequence), lanes = padded(sequence.lanes());
+    const int64_t T = most_own_tokens(sequence), lanes = padded(sequence.lanes());
     const HeadRows keys = own_rows<X>(tile.own_keys, keys_, D_, sequence, key_head);
     product(scores, kWidth, {keys.data, keys.row, 1}, queries, kWidth, T, lanes, D_);
     for (int64_t t = T; t < longest; ++t)

@@ -25,10 +25,8 @@ void normalize_row(T* y, float& mean, float& rstd, const T* x, const T* gamma, c
     drift += d;
     squares += d * d;
   }
-  const float rest =
-      drift /
-      float(
-          C);  // rounding error of the mean; matters when |mean| is much larger than the deviation
+  // Rounding error of the mean; matters when |mean| is much larger than the deviation.
+  const float rest = drift / float(C);
   const float r = 1.0f / std::sqrt(squares / float(C) - rest * rest + eps);
 #pragma omp simd
   for (int64_t c = 0; c < C; ++c)

@@ -69,7 +69,7 @@ struct GemmKind {
 
 // The file: {"about": "NVIDIA H200, cuBLASLt 13.1.0, built-in 3", "algorithms": {KIND: TEXT, …}}. One that
 // is about something else, or that cannot be read, is reported in one line and replaced; what
-// another process has added stays. If it cannot be written, a warning says so and the run goes on.
+// another process has added is kept. If the file cannot be written, a warning says so and the run continues.
 // A kind that cannot be timed (`measure` gives nothing) is not tried again in this run, and not
 // kept.
 class AlgorithmFile {
